@@ -1,0 +1,76 @@
+"""The ledger: everything a training run released, in order, under one neighbouring relation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from refdp.accounting import _checks
+from refdp.accounting.errors import AccountingError, UnsupportedEventError
+from refdp.accounting.events import GaussianEvent
+from refdp.accounting.neighboring import ADD_REMOVE, NEIGHBORING
+
+SCHEMA = "refdp-ledger/1"
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Released events and the neighbouring relation they are accounted under.
+
+    G1. Immutable: composing makes a new ledger, a refused composition leaves both operands as they were.
+    G2. ``Ledger.from_json(ledger.to_json()) == ledger``.
+    """
+
+    neighboring: str = ADD_REMOVE
+    events: tuple[GaussianEvent, ...] = ()
+
+    def __post_init__(self) -> None:
+        _checks.option("neighboring", self.neighboring, NEIGHBORING)
+        for event in self.events:
+            event.sampling.check_neighboring(self.neighboring)
+
+    def __add__(self, other: Ledger | Iterable[GaussianEvent]) -> Ledger:
+        """This ledger followed by another one of the same relation, or by more events."""
+        if isinstance(other, Ledger):
+            if other.neighboring != self.neighboring:
+                raise UnsupportedEventError(
+                    f"neighboring = {other.neighboring!r}: must equal the first ledger's, {self.neighboring!r}"
+                )
+            other = other.events
+        return Ledger(self.neighboring, (*self.events, *other))
+
+    def to_json(self) -> dict[str, Any]:
+        """The ledger as a JSON document (a dict)."""
+        events = [event.to_json() for event in self.events]
+        return {"schema": SCHEMA, "neighboring": self.neighboring, "events": events}
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any] | str) -> Ledger:
+        """Read a ledger from a dict or a JSON text; NaN, unknown fields, events or versions are refused."""
+        if isinstance(document, str):
+            try:
+                document = json.loads(document, parse_constant=_no_constant)
+            except json.JSONDecodeError as error:
+                raise AccountingError(f"ledger: not JSON ({error})") from None
+        if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+            found = document.get("schema") if isinstance(document, dict) else type(document).__name__
+            raise AccountingError(f"ledger schema = {found!r}: must be {SCHEMA!r}")
+        unknown = sorted(set(document) - {"schema", "neighboring", "events"})
+        if unknown:
+            raise UnsupportedEventError(f"ledger: unknown field {unknown[0]!r}")
+        events = document.get("events")
+        if not isinstance(events, list):
+            raise AccountingError("ledger: 'events' must be a list")
+        parsed = []
+        for number, event in enumerate(events):
+            try:
+                parsed.append(GaussianEvent.from_json(event))
+            except AccountingError as error:
+                raise type(error)(f"ledger event {number}: {error}") from None
+        return cls(document.get("neighboring", ADD_REMOVE), tuple(parsed))
+
+
+def _no_constant(name: str) -> float:
+    raise AccountingError(f"ledger: {name} is not a number that JSON allows")
