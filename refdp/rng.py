@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from refdp.errors import RefDPError
 from refdp.validate import whole
 
 _INIT, _SAMPLING, _NOISE = range(3)
@@ -35,6 +36,8 @@ class Streams:
         if seed is None:
             return cls(secrets.randbits(128), seed_is_known=False)
         whole(seed=seed)
+        if seed >= 2**128:
+            raise RefDPError(f"seed = {seed}: must be < 2^128")
         return cls(int(seed), seed_is_known=True)
 
     def _sequence(self, *key: int) -> np.random.SeedSequence:

@@ -103,6 +103,10 @@ class Schedule:
         """scale * r_t, float64 [steps]."""
         return self.scale * self.ratios()
 
+    def noise(self) -> float | Schedule:
+        """The one noise multiplier where it never changes, else this schedule: what an event takes."""
+        return self.scale if self.kind == "constant" else self
+
     def to_json(self) -> dict[str, Any]:
         """The ``schedule`` object of a ledger."""
         document: dict[str, Any] = {"kind": self.kind, **self.parameters}

@@ -1,0 +1,91 @@
+"""The command line: ``refdp COMMAND``. One command a file, imported when it is called.
+
+stdout carries the answer, stderr progress and prose. Exit codes: 0 fine; 2 bad usage or bad input, with one
+line that says what, its value, the rule and the remedy; 3 a budget would be exceeded; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+import refdp
+from refdp.errors import BudgetError
+
+_COMMANDS = {
+    "epsilon": "Epsilon of a run or a ledger at delta, as bounds from both sides.",
+    "calibrate": "Smallest noise multiplier whose upper bound keeps a target epsilon.",
+    "train": "One training run at a budget that is kept.",
+    "sweep": "A grid of runs: table, summary, pictures. No arguments: 7 x 3 x 3 runs and 3 baselines.",
+    "data": "Data sets: list, fetch, verify.",
+}
+
+
+class _Lazy(click.Group):
+    """A group whose commands are imported when used, so that ``--help`` and errors come at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"refdp.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(refdp.__version__, prog_name="refdp")
+def cli() -> None:
+    """Reference DP-SGD, and an accountant that bounds epsilon from both sides."""
+
+
+def _fail(text: str, code: int = 2) -> int:
+    click.echo("refdp: error: " + " ".join(text.split()), err=True)
+    return code
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code; bad usage and bad input become one line on stderr."""
+    try:
+        result = cli.main(args=arguments, prog_name="refdp", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return 2
+    except click.ClickException as error:
+        remedy = ""
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            remedy = f" (see {error.ctx.command_path} --help)"
+        return _fail(error.format_message().rstrip(".") + remedy)
+    except BudgetError as error:
+        return _fail(str(error), 3)
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("interrupted", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if _is_input_error(error):
+            return _fail(str(error))
+        raise
+    return result if isinstance(result, int) else 0
+
+
+def _is_input_error(error: Exception) -> bool:
+    from refdp.accounting.errors import AccountingError
+    from refdp.errors import RefDPError
+
+    return isinstance(error, RefDPError | AccountingError)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    sys.exit(run())

@@ -1,0 +1,166 @@
+"""``refdp sweep``: a grid of runs, a table, a summary, pictures."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from refdp.accounting import NEIGHBORING
+from refdp.cli.output import Output, output_options
+from refdp.cli.parameters import CLIP_NORM, COUNT, DELTA, POSITIVE, SEED, Name, Several
+from refdp.cli.train import SAMPLERS
+from refdp.errors import RefDPError
+from refdp.files import dumps, read_json, write_atomically
+from refdp.sweep.grid import Grid, make_grid
+from refdp.sweep.records import append_run, read_runs, run_key, write_json, write_results
+from refdp.sweep.runner import record_of, run_grid, solve_levels
+
+_NOT_GRID = ("jobs", "output", "resume", "validate_dir", "as_json", "quiet")
+
+
+@contextmanager
+def _progress(total: int, done: int, quiet: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """A listener for finished runs: a bar on a terminal, some ten lines elsewhere."""
+    console = Console(stderr=True)
+    if quiet:
+        yield lambda record: None
+        return
+    if console.is_terminal:
+        columns = (TextColumn("runs"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console) as bar:
+            task = bar.add_task("", total=total, completed=done)
+            yield lambda record: bar.advance(task)
+        return
+    ended = [done]
+
+    def line(record: dict[str, Any]) -> None:
+        ended[0] += 1
+        if ended[0] == total or ended[0] % max(1, total // 10) == 0:
+            console.print(f"{ended[0]}/{total} runs", highlight=False)
+
+    yield line
+
+
+def _start(path: Path, resume: bool, options: dict[str, Any], ctx: click.Context) -> Grid:
+    """A new directory with its configuration, or the configuration of the sweep to go on with."""
+    if resume:
+        stored = read_json(path / "config.json", "sweep directory")
+        for name, value in options.items():
+            given = ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE
+            if given and stored.get(name) != value:
+                flag = "--" + name.replace("_", "-")
+                raise RefDPError(
+                    f"{flag} {value!r}: the sweep was made with {stored.get(name)!r}; leave it out"
+                )
+        return Grid.from_json(stored)
+    grid = make_grid(options)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise RefDPError(f"--output {str(path)!r}: exists and is not empty; choose another, or use --resume")
+    return grid
+
+
+def _validate(directory: str, output: Output) -> int:
+    from refdp.sweep.validate import validate
+
+    checks = validate(directory)
+    document = {
+        "schema": "refdp-sweep-validation/1",
+        "valid": all(check.passed for check in checks),
+        "checks": [{"name": c.name, "passed": c.passed, "detail": c.detail} for c in checks],
+    }
+    lines = [f"{'ok  ' if c.passed else 'FAIL'}  {c.name}: {c.detail}" for c in checks]
+    output.answer(document, "\n".join(lines))
+    return 0 if document["valid"] else 2
+
+
+@click.command()
+@click.option("--noise-multipliers", type=Several(POSITIVE), help="[default: 0.01,0.1,0.5,1,2,5,10].")
+@click.option("--target-epsilons", type=Several(POSITIVE), help="Budgets instead of noise multipliers.")
+@click.option("--clip-norms", type=Several(CLIP_NORM), help="[default: 0.1,1,10].")
+@click.option("--clippings", type=Several(Name()), help="Clipping rules [default: flat].")
+@click.option("--seeds", type=Several(SEED), help="[default: 42,123,456].")
+@click.option("--dataset", type=Name(), help="[default: gaussian-clusters].")
+@click.option("--data-dir", metavar="DIR", help="Folder with the data set's files.")
+@click.option("--model", type=Name(), help="[default: the data set's recipe, as for what follows].")
+@click.option("--sampling", type=click.Choice(SAMPLERS), help="[default: poisson].")
+@click.option(
+    "--neighboring", type=click.Choice(NEIGHBORING), help="[default: add-remove; zero-out unless Poisson]."
+)
+@click.option("--delta", type=DELTA, help="[default: 1e-5].")
+@click.option("--batch-size", type=COUNT)
+@click.option("--epochs", type=COUNT)
+@click.option("--learning-rate", type=POSITIVE)
+@click.option("--optimizer", type=Name())
+@click.option("--lr-schedule", type=Name())
+@click.option("--jobs", type=COUNT, help="Processes [default: the cores there are].")
+@click.option("--output", metavar="DIR", help="Sweep directory [default: runs/sweep-DATE].")
+@click.option("--resume", is_flag=True, help="Go on with the sweep in --output.")
+@click.option("--validate", "validate_dir", metavar="DIR", help="Only check a finished sweep.")
+@output_options
+@click.pass_context
+def sweep(ctx: click.Context, **options: Any) -> int:
+    """A grid of runs, each with its true epsilon; ends in a table, a summary and pictures.
+
+    \b
+    refdp sweep                            7 noise multipliers x 3 clip norms x 3 seeds, and 3 baselines
+    refdp sweep --sampling fixed-order     the same with batches that get no amplification
+    refdp sweep --dataset mnist --data-dir DIR --target-epsilons 1,3,8 --clip-norms 0.1 --seeds 1
+    """
+    flags = {name: options.pop(name) for name in _NOT_GRID}
+    output = Output(flags["as_json"], flags["quiet"])
+    if flags["validate_dir"] is not None:
+        return _validate(flags["validate_dir"], output)
+    if flags["resume"] and flags["output"] is None:
+        raise RefDPError("--resume: needs --output DIR, the sweep to go on with")
+    path = Path(flags["output"] or f"runs/sweep-{time.strftime('%Y%m%d-%H%M%S')}")
+    if options["data_dir"] is not None:
+        options["data_dir"] = str(Path(options["data_dir"]).resolve())
+    grid = _start(path, flags["resume"], options, ctx)
+    runs, bounds = solve_levels(grid.runs())
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RefDPError(f"--output {str(path)!r}: cannot be made ({error.strerror})") from None
+    write_atomically(path / "config.json", (dumps(grid.to_json(), indent=1) + "\n").encode())
+    done = read_runs(path / "runs.jsonl") if (path / "runs.jsonl").exists() else []
+    ended = {run_key(record) for record in done}
+    missing = [config for config in runs if run_key(record_of(config, None, 0.0, 0.0)) not in ended]
+    begun = time.perf_counter()
+    with _progress(len(runs), len(runs) - len(missing), output.quiet) as listener:
+        for record in run_grid(missing, bounds, flags["jobs"] or os.cpu_count() or 1):
+            append_run(path / "runs.jsonl", record)
+            done.append(record)
+            listener(record)
+    output.say(f"{len(missing)} runs trained in {time.perf_counter() - begun:.1f} s")
+    return _report(path, grid, done, output)
+
+
+def _report(path: Path, grid: Grid, records: list[dict[str, Any]], output: Output) -> int:
+    from refdp.sweep.pictures import draw_all
+    from refdp.sweep.summary import summarise
+    from refdp.sweep.table import plain_table, sweep_table
+
+    config = grid.to_json()
+    write_results(path, config, records)
+    summary = summarise(config, records)
+    write_json(path / "summary.json", summary)
+    pictures = draw_all(path, config, summary)
+    if output.as_json:
+        output.answer({**summary, "output": str(path), "pictures": [str(p) for p in pictures]}, "")
+        return 0
+    console = Console()
+    if console.is_terminal:
+        console.print(sweep_table(summary))
+    else:
+        click.echo(plain_table(summary))
+    click.echo(f"results   {path}\npictures  " + "\n          ".join(str(picture) for picture in pictures))
+    return 0

@@ -1,0 +1,62 @@
+"""From per-sample gradients to the clipped sum: norms, scales, one weighted sum over the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from refdp.backend import Array, Backend
+from refdp.clippers.base import ClipContext, Clipper
+
+
+def rounding_margin(dtype: Any) -> float:
+    """Relative room that keeps a scaled gradient's float64 norm at or below its bound.
+
+    Rounding each scaled entry to ``dtype`` moves the norm by at most half an ulp (the scale itself is rounded
+    down), and the float64 norm by a few 2^-52 however it is summed; 8 ulp of ``dtype`` and
+    64 of float64 cover them all.
+    """
+    return 8.0 * float(np.finfo(dtype).eps) + 64.0 * 2.0**-52
+
+
+def group_norms(backend: Backend, per_sample: Array, groups: Sequence[slice]) -> Array:
+    """Euclidean norms, float64 [B, L], of the slices of per-sample gradients [B, D].
+
+    Squares are taken and summed in float64 whatever the gradients' type: float32 squares overflow above 1.8e19
+    and vanish below 1e-23.
+    """
+    xp = backend.xp
+    columns = [xp.einsum("bd,bd->b", per_sample[:, g], per_sample[:, g], dtype=xp.float64) for g in groups]
+    return xp.sqrt(xp.stack(columns, axis=1))
+
+
+def clipped_sum(
+    backend: Backend, clipper: Clipper, per_sample: Array, groups: Sequence[slice], context: ClipContext
+) -> Array:
+    """Sum over the batch of scaled per-sample gradients, [D] in the gradients' own type.
+
+    Rows holding NaN or inf (or whose norm overflows float64) are set to zero in ``per_sample``: they contribute
+    nothing. That is also the case for a batch of no rows.
+
+    Args:
+        per_sample: [B, D]; unusable rows are overwritten with zeros.
+        groups: slices of the D columns that have a norm each; one slice of everything for flat rules.
+    """
+    xp = backend.xp
+    norms = group_norms(backend, per_sample, groups)
+    usable = xp.isfinite(norms).all(axis=1)
+    if not backend.reads_are_free or not bool(usable.all()):
+        xp.copyto(per_sample, xp.zeros_like(per_sample[:1]), where=~usable[:, None])
+        norms = xp.where(usable[:, None], norms, 0.0)
+    scales = _round_down(xp, clipper.scales(xp, norms, context), per_sample.dtype)
+    if len(groups) == 1:
+        return scales[:, 0] @ per_sample
+    return xp.concatenate([scales[:, i] @ per_sample[:, g] for i, g in enumerate(groups)])
+
+
+def _round_down(xp: Any, scales: Array, dtype: Any) -> Array:
+    """Scales in ``dtype``, never larger than given: a scale below the smallest normal number may be off by a lot."""
+    rounded = scales.astype(dtype)
+    return xp.where(rounded > scales, xp.nextafter(rounded, xp.zeros_like(rounded)), rounded)

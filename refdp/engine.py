@@ -1,0 +1,167 @@
+"""The training loop: every step of DP-SGD, in order, in one place.
+
+for each step t:
+    batch  <- sampler(t)                                    (may be empty)
+    for each physical chunk: per-sample gradients -> norms -> scales -> weighted sum
+    released <- sum + noise_multiplier_t * K * N(0, I)      (once, on the sum)
+    gradient <- released / public batch size
+    theta  <- optimizer(theta, gradient)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from refdp.backend import Array, Backend
+from refdp.clippers import ClipContext, clipped_sum, rounding_margin
+from refdp.data import Dataset
+from refdp.data.base import Split
+from refdp.errors import RefDPError
+from refdp.noise import add_gaussian_noise
+from refdp.plan import Plan
+from refdp.rng import Streams
+from refdp.validate import whole
+
+_EVALUATION_CHUNK = 1000
+
+
+class Trainer:
+    """A plan under way: weights, optimizer memory and the number of steps taken.
+
+    Guarantees:
+
+    G1. Noise is drawn once a logical batch, on the sum, with standard deviation noise_multiplier_t * K.
+    G2. An empty batch is a step of pure noise, counted like any other.
+    G3. The divisor is public: it never depends on which records were drawn under Poisson sampling.
+    G4. How a logical batch is cut into physical chunks changes rounding only.
+    G5. ``state`` and ``load_state`` resume to the bit.
+
+    Args:
+        plan: what to run.
+        data: the data set.
+        backend: where arrays live.
+        streams: random streams; their root is secret.
+        physical_batch_size: records in memory at once; by default what keeps a chunk's gradients in cache on the
+            host, and in a gigabyte on a device.
+        dtype: type of weights and gradients.
+        watch_private: keep the un-noised training loss of each step (never released by default).
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        data: Dataset,
+        backend: Backend,
+        streams: Streams,
+        *,
+        physical_batch_size: int | None = None,
+        dtype: Any = np.float32,
+        watch_private: bool = False,
+    ) -> None:
+        size = (
+            (32 if backend.reads_are_free else 2048) if physical_batch_size is None else physical_batch_size
+        )
+        whole(1, physical_batch_size=size)
+        if len(data.train.y) != plan.sampler.dataset_size:
+            raise RefDPError(
+                f"dataset_size = {plan.sampler.dataset_size}: must equal the {len(data.train.y)} training records"
+            )
+        self.plan, self.data, self.backend, self.streams = plan, data, backend, streams
+        self.dtype = np.dtype(dtype).type
+        self.chunk = min(size, plan.sampler.dataset_size)
+        self.step = 0
+        self.watch_private = watch_private
+        self.private_losses: list[float] = []
+        xp, network = backend.xp, plan.network
+        self.theta = backend.asarray(network.initialise(streams.init(), dtype=self.dtype))
+        self.memory = plan.optimizer.initial_state(xp, self.theta)
+        self.noise_multipliers = plan.schedule.noise_multipliers()
+        self._train_x, self._train_y = backend.asarray(data.train.x), backend.asarray(data.train.y)
+        self._gradients = xp.empty((self.chunk, network.size), dtype=self.dtype)
+        whole_gradient = [slice(0, network.size)]
+        tensors = [place for place, _ in network.parameters.values()]
+        self._groups = tensors if plan.clipper is not None and plan.clipper.per_group else whole_gradient
+
+    def _chunks(self, indices: np.ndarray) -> Iterator[tuple[Array, Array]]:
+        for start in range(0, len(indices), self.chunk):
+            chosen = self.backend.asarray(indices[start : start + self.chunk])
+            yield self.data.prepare(self.backend.xp, self._train_x[chosen]), self._train_y[chosen]
+
+    def summed_gradient(self, indices: np.ndarray) -> Array:
+        """Sum over these records of their (clipped, in a private run) gradients: float64 [D], NOT private."""
+        backend, clipper = self.backend, self.plan.clipper
+        total = backend.xp.zeros(self.plan.network.size, dtype=backend.xp.float64)
+        context = ClipContext(self.step, self.plan.steps, rounding_margin(self.dtype))
+        losses = []
+        for x, y in self._chunks(indices):
+            rows = self._gradients[: len(y)]
+            losses.append(self.plan.network.per_sample_gradients(backend.xp, self.theta, x, y, rows))
+            if clipper is None:
+                total += rows.sum(axis=0)
+            else:
+                total += clipped_sum(backend, clipper, rows, self._groups, context)
+        if self.watch_private:
+            seen = [float(backend.to_host(loss.sum())) for loss in losses]
+            self.private_losses.append(sum(seen) / max(len(indices), 1))
+        return total
+
+    def advance(self) -> None:
+        """Take one step."""
+        plan, backend = self.plan, self.backend
+        if self.step >= plan.steps:
+            raise RefDPError(f"step = {self.step}: the plan has {plan.steps} steps and all were taken")
+        batch = plan.sampler.batch(self.step, self.streams)
+        with np.errstate(
+            all="ignore"
+        ):  # a record whose gradient overflows is dropped by the clipper, quietly
+            released = self.summed_gradient(batch.indices)
+        if plan.clipper is not None:
+            released = add_gaussian_noise(
+                backend,
+                released,
+                float(self.noise_multipliers[self.step]),
+                plan.clipper.bound(),
+                self.streams.noise(self.step),
+                self.dtype,
+            )
+        gradient = (released / batch.divisor).astype(self.dtype)
+        rate = plan.learning_rate * plan.lr_schedule.factor(self.step, plan.steps)
+        self.theta = plan.optimizer.update(backend.xp, self.theta, gradient, self.memory, rate)
+        self.step += 1
+
+    def accuracy(self, split: Split | None = None) -> float:
+        """Share of records (the test split's by default) whose label is predicted, in [0, 1]."""
+        split = self.data.test if split is None else split
+        right = 0
+        xp, network = self.backend.xp, self.plan.network
+        for start in range(0, len(split.y), _EVALUATION_CHUNK):
+            part = slice(start, start + _EVALUATION_CHUNK)
+            x = self.data.prepare(xp, self.backend.asarray(split.x[part]))
+            predicted = xp.argmax(network.logits(xp, self.theta, x), axis=1)
+            hits = (predicted == self.backend.asarray(split.y[part])).sum()
+            right += int(self.backend.to_host(hits))
+        return right / len(split.y)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything a resumed run needs, as host arrays. Holds the secret root of the random streams."""
+        memory = {f"optimizer/{name}": self.backend.to_host(value) for name, value in self.memory.items()}
+        root = np.frombuffer(self.streams.root.to_bytes(32, "little"), dtype=np.uint8)
+        theta = self.backend.to_host(self.theta)
+        return {"step": np.array(self.step), "root": root, "theta": theta, **memory}
+
+    def load_state(self, state: dict[str, np.ndarray]) -> None:
+        """Continue from ``state()`` of a run of the same plan."""
+        expected = {"step", "root", "theta", *(f"optimizer/{name}" for name in self.memory)}
+        if set(state) != expected or state["theta"].shape != (self.plan.network.size,):
+            raise RefDPError(
+                "checkpoint: does not belong to this plan (other model or optimizer); start afresh"
+            )
+        root = int.from_bytes(state["root"].tobytes(), "little")
+        self.streams = Streams(root, self.streams.seed_is_known)
+        self.step = int(state["step"])
+        self.theta = self.backend.asarray(state["theta"].astype(self.dtype))
+        for name in self.memory:
+            self.memory[name] = self.backend.asarray(state[f"optimizer/{name}"].astype(self.dtype))

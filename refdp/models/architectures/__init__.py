@@ -1,0 +1,1 @@
+"""The model architectures, one a file; each registers itself under its name."""

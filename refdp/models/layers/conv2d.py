@@ -1,0 +1,117 @@
+"""2-D convolution as one matrix product over image patches (im2col).
+
+With the patches of sample b as rows of X_b [P, K] (P output positions, K = kernel² · channels in) and the
+weight as W [O, K]:
+
+    Y_b = X_b Wᵀ + bias        dW_b = dY_bᵀ X_b        dbias_b = Σ_p dY_b[p]        dX_b = dY_b W
+
+dX_b holds gradients of patches; adding them back where they were cut out gives the gradient of the image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from refdp import validate
+from refdp.backend import Array
+from refdp.errors import RefDPError
+from refdp.models.layers import windows
+from refdp.models.layers.base import Layer, uniform_fan_in
+
+
+@dataclass(frozen=True)
+class Conv2d(Layer):
+    """y[b, i, j, o] = bias[o] + Σ_{r,s,c} W[o, r, s, c] x̄[b, i*stride + r, j*stride + s, c], x̄ zero-padded.
+
+    Shapes: x [B, H, W, in_channels], y [B, H', W', out_channels], H' = (H + 2*padding - kernel)//stride + 1,
+    W' likewise; W is stored as [out, kernel, kernel, in] (PyTorch: [out, in, kernel, kernel]).
+    """
+
+    in_channels: int
+    out_channels: int
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+
+    def __post_init__(self) -> None:
+        validate.whole(1, in_channels=self.in_channels, out_channels=self.out_channels)
+        validate.whole(1, kernel=self.kernel, stride=self.stride)
+        validate.whole(0, padding=self.padding)
+
+    @property
+    def fan_in(self) -> int:
+        """K: values in one patch."""
+        return self.kernel * self.kernel * self.in_channels
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        weight = (self.out_channels, self.kernel, self.kernel, self.in_channels)
+        return {"weight": weight, "bias": (self.out_channels,)}
+
+    def framework_axes(self) -> dict[str, tuple[int, ...]]:
+        return {"weight": (0, 3, 1, 2)}
+
+    def initialise(self, generator: np.random.Generator) -> dict[str, np.ndarray]:
+        return uniform_fan_in(self.parameter_shapes(), self.fan_in, generator)
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        windows.check_image("conv2d", input_shape, self.kernel, self.padding)
+        if input_shape[2] != self.in_channels:
+            raise RefDPError(
+                f"input_shape = {input_shape}: conv2d takes {self.in_channels} channels (the last axis); "
+                "images are channels-last, or set in_channels to match"
+            )
+        return (*self._positions(input_shape), self.out_channels)
+
+    def forward(self, xp: Any, params: dict[str, Array], x: Array) -> tuple[Array, Any]:
+        height, width = self._positions(x.shape[1:])
+        patches = self._patches(xp, x, height, width)
+        y = patches @ params["weight"].reshape(self.out_channels, self.fan_in).T
+        y += params["bias"]
+        return y.reshape(x.shape[0], height, width, self.out_channels), (patches, x.shape)
+
+    def per_sample_gradients(self, xp: Any, cache: Any, dy: Array, out: dict[str, Array]) -> None:
+        patches, _ = cache
+        batch, positions = dy.shape[0], dy.shape[1] * dy.shape[2]
+        patches = patches.reshape(batch, positions, self.fan_in)
+        dy = dy.reshape(batch, positions, self.out_channels)
+        weight = out["weight"].reshape(batch, self.out_channels, self.fan_in)
+        xp.matmul(dy.transpose(0, 2, 1), patches, out=weight)
+        # The sum over positions as a product with ones: 5 to 15 times faster than dy.sum(axis=1) in numpy.
+        xp.matmul(xp.ones((1, positions), dtype=dy.dtype), dy, out=out["bias"][:, None, :])
+
+    def input_gradient(self, xp: Any, params: dict[str, Array], cache: Any, dy: Array) -> Array:
+        _, (batch, rows, columns, channels) = cache
+        height, width, pad = dy.shape[1], dy.shape[2], self.padding
+        weight = params["weight"].reshape(self.out_channels, self.fan_in)
+        dpatches = dy.reshape(batch * height * width, self.out_channels) @ weight
+        dpatches = dpatches.reshape(batch, height, width, self.kernel, self.kernel, channels)
+        dx = xp.zeros((batch, rows + 2 * pad, columns + 2 * pad, channels), dtype=dy.dtype)
+        for r in range(self.kernel):
+            for s in range(self.kernel):
+                seen = windows.seen_at(r, height, self.stride), windows.seen_at(s, width, self.stride)
+                dx[:, seen[0], seen[1], :] += dpatches[:, :, :, r, s, :]
+        return dx[:, pad : pad + rows, pad : pad + columns, :]
+
+    def _positions(self, image: tuple[int, ...]) -> tuple[int, int]:
+        """Rows and columns of the output for an image [H, W, C]."""
+        rows, columns = image[0] + 2 * self.padding, image[1] + 2 * self.padding
+        return windows.count(rows, self.kernel, self.stride), windows.count(columns, self.kernel, self.stride)
+
+    def _patches(self, xp: Any, x: Array, height: int, width: int) -> Array:
+        """im2col, one copy out of a strided view: x [B, H, W, C] -> patches [B * height * width, K]."""
+        batch, rows, columns, channels = x.shape
+        if self.padding:
+            pad = self.padding
+            padded = xp.zeros((batch, rows + 2 * pad, columns + 2 * pad, channels), dtype=x.dtype)
+            padded[:, pad : pad + rows, pad : pad + columns, :] = x
+            x = padded
+        sample, row, column, channel = x.strides
+        view = xp.lib.stride_tricks.as_strided(
+            x,
+            shape=(batch, height, width, self.kernel, self.kernel, channels),
+            strides=(sample, row * self.stride, column * self.stride, row, column, channel),
+        )
+        return view.reshape(batch * height * width, self.fan_in)

@@ -1,0 +1,53 @@
+"""Fully connected layer: y = x Wᵀ + b."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from refdp import validate
+from refdp.backend import Array
+from refdp.errors import RefDPError
+from refdp.models.layers.base import Layer, uniform_fan_in
+
+
+@dataclass(frozen=True)
+class Linear(Layer):
+    """y[b, o] = Σ_i W[o, i] x[b, i] + bias[o].
+
+    Shapes: x [B, in_features], y [B, out_features], W [out_features, in_features] (as in PyTorch).
+    """
+
+    in_features: int
+    out_features: int
+
+    def __post_init__(self) -> None:
+        validate.whole(1, in_features=self.in_features, out_features=self.out_features)
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        return {"weight": (self.out_features, self.in_features), "bias": (self.out_features,)}
+
+    def initialise(self, generator: np.random.Generator) -> dict[str, np.ndarray]:
+        return uniform_fan_in(self.parameter_shapes(), self.in_features, generator)
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        if input_shape != (self.in_features,):
+            raise RefDPError(
+                f"input_shape = {input_shape}: linear takes vectors of {self.in_features} features; "
+                "flatten first, or set in_features to match"
+            )
+        return (self.out_features,)
+
+    def forward(self, xp: Any, params: dict[str, Array], x: Array) -> tuple[Array, Array]:
+        return x @ params["weight"].T + params["bias"], x
+
+    def input_gradient(self, xp: Any, params: dict[str, Array], cache: Array, dy: Array) -> Array:
+        return dy @ params["weight"]
+
+    def per_sample_gradients(self, xp: Any, cache: Array, dy: Array, out: dict[str, Array]) -> None:
+        """dW_b = dy_b ⊗ x_b and dbias_b = dy_b."""
+        x = cache
+        xp.multiply(dy[:, :, None], x[:, None, :], out=out["weight"])
+        out["bias"][...] = dy

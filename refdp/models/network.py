@@ -1,0 +1,138 @@
+"""A chain of layers over one flat parameter vector, with explicit per-sample gradients.
+
+All parameters live in one vector theta [D] and all gradients of a batch in one matrix [B, D], so that
+clipping, noise and the optimizer deal with plain vectors. Layers write their gradients straight into views of
+that matrix.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from refdp import validate
+from refdp.backend import Array
+from refdp.errors import RefDPError
+from refdp.models import framework, loss
+from refdp.models.layers import Layer
+
+
+class Parameter(NamedTuple):
+    """Where a parameter stands in theta, and its shape in the layer."""
+
+    where: slice
+    shape: tuple[int, ...]
+
+
+class Network:
+    """A classifier: layers applied one after the other, then softmax cross-entropy.
+
+    Attributes:
+        layers: (name, layer) in order of application.
+        input_shape: shape of one sample, channels-last.
+        num_classes: K, the number of logits.
+        parameters: name such as ``conv1.weight`` -> Parameter, in the order of theta.
+        size: D, the number of parameters.
+    """
+
+    def __init__(
+        self, layers: Sequence[tuple[str, Layer]], input_shape: tuple[int, ...], num_classes: int
+    ) -> None:
+        validate.whole(2, num_classes=num_classes)
+        self.layers = tuple(layers)
+        self.input_shape = tuple(input_shape)
+        self.num_classes = num_classes
+        self.parameters: dict[str, Parameter] = {}
+        self.size = 0
+        shape = self.input_shape
+        for layer_name, layer in self.layers:
+            shape = layer.output_shape(shape)
+            for key, parameter_shape in layer.parameter_shapes().items():
+                name = f"{layer_name}.{key}"
+                if name in self.parameters:
+                    raise RefDPError(f"layers: {layer_name!r} names two layers; each needs a name of its own")
+                end = self.size + math.prod(parameter_shape)
+                self.parameters[name] = Parameter(slice(self.size, end), parameter_shape)
+                self.size = end
+        if shape != (num_classes,):
+            raise RefDPError(
+                f"num_classes = {num_classes}: the layers give {shape} per sample; "
+                f"let the last layer give ({num_classes},)"
+            )
+        if not self.parameters:
+            raise RefDPError("layers: none has parameters, so there is nothing to train; add a linear layer")
+        # The gradient with respect to x is needed after, and not before, the first layer that has parameters.
+        self._first = next(i for i, (_, layer) in enumerate(self.layers) if layer.parameter_shapes())
+
+    def initialise(self, generator: np.random.Generator, dtype: Any = np.float32) -> np.ndarray:
+        """Draw theta [D] on the host from PyTorch's default distributions, layer by layer."""
+        drawn = [values for _, layer in self.layers for values in layer.initialise(generator).values()]
+        return np.concatenate([values.ravel() for values in drawn]).astype(dtype)
+
+    def logits(self, xp: Any, theta: Array, x: Array) -> Array:
+        """x [B, *input_shape] -> logits [B, K]."""
+        return self._forward(xp, theta, x)[0]
+
+    def per_sample_gradients(self, xp: Any, theta: Array, x: Array, labels: Array, out: Array) -> Array:
+        """Write row b of out = d loss_b / d theta for every sample b; return the losses.
+
+        Shapes: theta [D], x [B, *input_shape], labels [B] int64, out [B, D] (every entry is overwritten)
+        -> losses [B]. All in the dtype of theta. Samples do not touch each other: row b depends on sample b
+        alone, whatever the others hold.
+        """
+        batch = x.shape[0]
+        if out.shape != (batch, self.size):
+            raise RefDPError(
+                f"out.shape = {out.shape}: must be ({batch}, {self.size}), one row of gradients a sample"
+            )
+        logits, caches = self._forward(xp, theta, x)
+        losses, dy = loss.cross_entropy(xp, logits, labels)
+        for index in range(len(self.layers) - 1, self._first - 1, -1):
+            name, layer = self.layers[index]
+            layer.per_sample_gradients(xp, caches[index], dy, self._gradient_views(name, layer, out))
+            if index > self._first:
+                dy = layer.input_gradient(xp, self._parameter_views(name, layer, theta), caches[index], dy)
+        return losses
+
+    def to_framework(self, theta: np.ndarray) -> dict[str, np.ndarray]:
+        """Host theta [D] -> parameters by name in PyTorch's layouts: [out, in], [out, in, kh, kw], [out]."""
+        return framework.unpack(self, theta)
+
+    def from_framework(self, arrays: Mapping[str, Any]) -> np.ndarray:
+        """Parameters by name in PyTorch's layouts -> host theta [D]; refuses other names or shapes."""
+        return framework.pack(self, arrays)
+
+    def _forward(self, xp: Any, theta: Array, x: Array) -> tuple[Array, list[Any]]:
+        """Logits, and what each layer keeps for its backward pass."""
+        if theta.shape != (self.size,):
+            raise RefDPError(f"theta.shape = {theta.shape}: this network has ({self.size},) parameters")
+        if x.shape[1:] != self.input_shape:
+            raise RefDPError(
+                f"x.shape = {x.shape}: must be (batch, {', '.join(map(str, self.input_shape))}); "
+                "images are channels-last"
+            )
+        caches = []
+        x = x.astype(theta.dtype, copy=False)
+        for name, layer in self.layers:
+            x, cache = layer.forward(xp, self._parameter_views(name, layer, theta), x)
+            caches.append(cache)
+        return x, caches
+
+    def _parameter_views(self, layer_name: str, layer: Layer, theta: Array) -> dict[str, Array]:
+        """The parameters of one layer as views of theta [D]."""
+        views = {}
+        for key in layer.parameter_shapes():
+            where, shape = self.parameters[f"{layer_name}.{key}"]
+            views[key] = theta[where].reshape(shape)
+        return views
+
+    def _gradient_views(self, layer_name: str, layer: Layer, out: Array) -> dict[str, Array]:
+        """The same for gradients: views of out [B, D], each of shape [B, *shape]."""
+        views = {}
+        for key in layer.parameter_shapes():
+            where, shape = self.parameters[f"{layer_name}.{key}"]
+            views[key] = out[:, where].reshape(out.shape[0], *shape)
+        return views

@@ -1,0 +1,34 @@
+"""The Gaussian mechanism on a sum of clipped gradients.
+
+    G~ = sum_i clip(g_i) + N(0, (noise_multiplier * K)^2 I)
+
+The noise goes on the SUM, once for a logical batch however many physical chunks it came in, and scales with
+the clipping rule's bound K. Dividing by the public batch size comes after.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from refdp.backend import Array, Backend
+
+
+def add_gaussian_noise(
+    backend: Backend,
+    clipped_sum: Array,
+    noise_multiplier: float,
+    bound: float,
+    seed: np.random.SeedSequence,
+    dtype: type,
+) -> Array:
+    """The released sum, float64 [D].
+
+    Args:
+        clipped_sum: [D].
+        noise_multiplier: noise standard deviation / bound, >= 0.
+        bound: K, the largest norm of one record's contribution.
+        seed: this step's own seed; never used for anything else.
+        dtype: type the standard normal draws are made in (float32 draws have 24-bit resolution).
+    """
+    draws = backend.normal(seed, clipped_sum.size, dtype)
+    return clipped_sum + (noise_multiplier * bound) * draws

@@ -1,0 +1,101 @@
+"""The plan: one object that joins the stages of a run and derives what it costs.
+
+The stages (sampler, model, clipping, noise, optimizer) know nothing of each other. Only the plan sees them all,
+so only the plan can say what was released: its ledger is what every epsilon of this package is computed from.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from refdp.accounting import (
+    NEIGHBORING,
+    Bounds,
+    Ledger,
+    Schedule,
+    calibrate_scale,
+    epsilon,
+)
+from refdp.clippers import Clipper
+from refdp.errors import BudgetError, RefDPError
+from refdp.models.network import Network
+from refdp.optimizers import LearningRateSchedule, Optimizer
+from refdp.samplers import Sampler
+from refdp.validate import one_of, positive, strictly_between, whole
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run, fixed before it starts.
+
+    Attributes:
+        network: the model.
+        sampler: rule for batches.
+        clipper: clipping rule, or None for a run without privacy (a baseline: no clipping, no noise).
+        schedule: noise multiplier of every step; its length is the number of steps.
+        optimizer, learning_rate, lr_schedule: post-processing.
+        delta: in (0, 1).
+        neighboring: the relation the guarantee is about.
+
+    G1. ``ledger(t)`` holds the sampler's own events for the first t steps, nothing else.
+    """
+
+    network: Network
+    sampler: Sampler
+    clipper: Clipper | None
+    schedule: Schedule
+    optimizer: Optimizer
+    learning_rate: float
+    lr_schedule: LearningRateSchedule
+    delta: float
+    neighboring: str
+
+    def __post_init__(self) -> None:
+        positive(learning_rate=self.learning_rate)
+        strictly_between(0, 1, delta=self.delta)
+        one_of(NEIGHBORING, neighboring=self.neighboring)
+        whole(1, steps=self.schedule.steps)
+        if self.private:
+            self.ledger()  # refuses relations that this sampler has no proven pair for
+
+    @property
+    def private(self) -> bool:
+        """Whether the run clips and adds noise."""
+        return self.clipper is not None
+
+    @property
+    def steps(self) -> int:
+        """Number of steps."""
+        return self.schedule.steps
+
+    def ledger(self, steps: int | None = None) -> Ledger:
+        """What the first ``steps`` steps release (all of them by default)."""
+        if not self.private:
+            raise RefDPError(
+                "a baseline run without clipping and noise has no ledger: its epsilon is infinite"
+            )
+        taken = self.steps if steps is None else steps
+        return Ledger(self.neighboring, self.sampler.events(self.schedule, taken) if taken else ())
+
+    def epsilon(self, steps: int | None = None) -> Bounds:
+        """Both bounds on epsilon at the plan's delta after that many steps."""
+        return epsilon(self.ledger(steps), self.delta)
+
+    def with_scale(self, scale: float) -> Plan:
+        """The same plan at another noise multiplier (the schedule's scale)."""
+        return dataclasses.replace(self, schedule=dataclasses.replace(self.schedule, scale=scale))
+
+    def calibrated(self, target_epsilon: float) -> Plan:
+        """The plan with the least noise whose upper epsilon is at most the target.
+
+        Raises:
+            BudgetError: the result would exceed the target all the same (never expected).
+            AccountingError: the target is out of reach.
+        """
+        found = calibrate_scale(lambda x: self.with_scale(x).ledger(), target_epsilon, self.delta)
+        plan = self.with_scale(found.noise_multiplier)
+        upper = plan.epsilon().upper
+        if upper is None or upper > target_epsilon:
+            raise BudgetError(f"target_epsilon = {target_epsilon!r}: the calibrated plan costs {upper!r}")
+        return plan

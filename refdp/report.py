@@ -1,0 +1,94 @@
+"""What a run's epsilon is about, in words that can be held against us."""
+
+from __future__ import annotations
+
+import math
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from typing import Any
+
+from refdp.accounting import Bounds
+from refdp.data import Dataset
+from refdp.plan import Plan
+
+
+def bounds_to_json(bounds: Bounds) -> dict[str, Any]:
+    """The ``refdp-epsilon/1`` document of an epsilon (or delta) answer."""
+    at = "delta" if bounds.quantity == "epsilon" else "epsilon"
+    return {
+        "schema": f"refdp-{bounds.quantity}/1",
+        at: bounds.at,
+        "neighboring": bounds.neighboring,
+        bounds.quantity: {"lower": bounds.lower, "upper": bounds.upper},
+        "rdp": bounds.rdp,
+        "gaussian": bounds.gaussian,
+        "pld": None,
+        "certified": False,
+        "notes": list(bounds.notes),
+    }
+
+
+NO_PRIVACY = {"lower": float("inf"), "upper": float("inf")}
+"""Epsilon of a run without clipping and noise."""
+
+_UNITS = {
+    "add-remove": "data sets that differ by adding or removing one training record",
+    "zero-out": "data sets that differ in one training record replaced by one that contributes nothing",
+    "replace-one": "data sets that differ in one training record replaced by any other",
+}
+
+
+def _figure(value: float | None, rounding: str) -> str:
+    if value is None or math.isinf(value) or value == 0:
+        return "unknown" if value is None else f"{value:g}"
+    exact = Decimal(value)
+    digits = Context(prec=6, rounding=rounding).plus(exact)
+    return (
+        f"{digits:f}".rstrip("0").rstrip(".")
+        if 1e-5 < abs(value) < 1e7 and "." in f"{digits:f}"
+        else f"{digits:g}"
+    )
+
+
+def upper_figure(value: float | None) -> str:
+    """Six significant digits, rounded up: an upper bound never prints below itself."""
+    return _figure(value, ROUND_CEILING)
+
+
+def lower_figure(value: float | None) -> str:
+    """Six significant digits, rounded down."""
+    return _figure(value, ROUND_FLOOR)
+
+
+def privacy_statement(plan: Plan, data: Dataset, bounds: Bounds | None, *, seed_is_known: bool) -> str:
+    """The statement a run ends with: unit, relation, sampler, delta, both bounds, and what is not covered."""
+    if bounds is None:
+        return "Privacy: NONE. A baseline without clipping and noise; epsilon = inf."
+    sampler = plan.sampler
+    conversion = (
+        f", RDP order {bounds.rdp['order']:.4g}, conversion {bounds.rdp['conversion']}" if bounds.rdp else ""
+    )
+    lines = [
+        "Privacy statement",
+        f"  epsilon      {lower_figure(bounds.lower)} <= epsilon <= {upper_figure(bounds.upper)}"
+        f"  at delta = {bounds.at:g}",
+        f"               (upper bound: what may be claimed{conversion})",
+        "  unit         one training record (one labelled example)",
+        f"  neighboring  {bounds.neighboring}: {_UNITS[bounds.neighboring]}",
+        f"  sampler      {sampler.name}: {sampler.statement}",
+        f"  mechanism    {plan.steps} Gaussian steps on sums clipped to "
+        f"{plan.clipper.bound() if plan.clipper else 0:g}, noise multiplier {plan.schedule.scale:.6g} "
+        f"({plan.schedule.kind} schedule)",
+        "  released     the weights after every step, their test accuracies, and this configuration",
+        "Not covered by epsilon",
+        "  - the test records, on which accuracies are computed",
+        "  - choosing this run, or its hyper-parameters, among several",
+        "  - the size of the training set, treated as public",
+        "  - floating-point effects of noise and sums (the generator is not a cryptographic one)",
+    ]
+    if bounds.upper == float("inf"):
+        lines.insert(1, "  NOT PRIVATE: there is no noise, or far too little; epsilon is infinite")
+    if seed_is_known:
+        lines.append("  - anyone who knows the seed, who can subtract the noise: use no --seed on real data")
+    lines += [f"  - {caveat}" for caveat in data.caveats]
+    lines += [f"  note: {note}" for note in bounds.notes]
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Sweeps: a grid of runs, its records, its summary, its pictures."""
