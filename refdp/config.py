@@ -14,6 +14,7 @@ from refdp.optimizers import lr_schedules, optimizers
 from refdp.plan import Plan
 from refdp.registry import parse_spec
 from refdp.samplers import samplers
+from refdp.schema import check_schema
 from refdp.validate import non_negative, positive, whole
 
 
@@ -54,12 +55,10 @@ class RunConfig:
         return {"schema": "refdp-config/1", **asdict(self)}
 
     @classmethod
-    def from_json(cls, document: dict[str, Any]) -> RunConfig:
+    def from_json(cls, document: Any) -> RunConfig:
         """Read back what ``to_json`` wrote."""
-        fields = {key: value for key, value in document.items() if key != "schema"}
-        if document.get("schema") != "refdp-config/1" or set(fields) != set(cls.__dataclass_fields__):
-            raise RefDPError("config.json: not a refdp-config/1 document; was it written by another version?")
-        return cls(**fields)
+        check_schema("config", document, "config.json")
+        return cls(**{key: value for key, value in document.items() if key != "schema"})
 
 
 def parse_schedule(spec: str, steps: int, scale: float) -> Schedule:

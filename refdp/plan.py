@@ -16,6 +16,7 @@ from refdp.accounting import (
     Schedule,
     calibrate_scale,
     epsilon,
+    epsilon_upper,
 )
 from refdp.clippers import Clipper
 from refdp.errors import BudgetError, RefDPError
@@ -81,6 +82,10 @@ class Plan:
     def epsilon(self, steps: int | None = None) -> Bounds:
         """Both bounds on epsilon at the plan's delta after that many steps."""
         return epsilon(self.ledger(steps), self.delta)
+
+    def epsilon_upper(self, steps: int | None = None) -> float:
+        """The upper bound alone, at less cost."""
+        return epsilon_upper(self.ledger(steps), self.delta)
 
     def with_scale(self, scale: float) -> Plan:
         """The same plan at another noise multiplier (the schedule's scale)."""

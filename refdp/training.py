@@ -6,6 +6,7 @@ un-noised training quantity unless the run was made with ``watch_private``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -34,8 +35,8 @@ Listener = Callable[[Progress], None]
 def evaluate(trainer: Trainer, epoch: int) -> dict[str, Any]:
     """One row of metrics.csv."""
     row: dict[str, Any] = {"step": trainer.step, "epoch": epoch, "test_accuracy": trainer.accuracy()}
-    upper = trainer.plan.epsilon(trainer.step).upper if trainer.plan.private else None
-    row["epsilon_upper"] = "inf" if upper in (None, float("inf")) else upper
+    upper = trainer.plan.epsilon_upper(trainer.step) if trainer.plan.private else math.inf
+    row["epsilon_upper"] = "inf" if upper == math.inf else upper
     row["delta"] = trainer.plan.delta
     if trainer.watch_private and trainer.private_losses:
         row[PRIVATE_COLUMN] = sum(trainer.private_losses) / len(trainer.private_losses)

@@ -6,7 +6,7 @@ epsilon, delta          two-sided bounds of a ledger
 calibrate_noise_multiplier, calibrate_scale
 """
 
-from refdp.accounting.accountant import ACCOUNTANTS, Bounds, delta, epsilon
+from refdp.accounting.accountant import ACCOUNTANTS, Bounds, delta, epsilon, epsilon_upper
 from refdp.accounting.calibrate import Calibration, calibrate_noise_multiplier, calibrate_scale
 from refdp.accounting.errors import AccountingError, UnsupportedEventError
 from refdp.accounting.events import SCHEMES, GaussianEvent, Sampling
@@ -34,6 +34,7 @@ __all__ = [
     "calibrate_scale",
     "delta",
     "epsilon",
+    "epsilon_upper",
     "rdp_poisson_gaussian",
     "rdp_poisson_gaussian_add",
     "shape_names",

@@ -11,9 +11,15 @@ from refdp.accounting.errors import AccountingError
 
 def number(name: str, value: Any, rule: str) -> float:
     """The value as a float; anything that is no real number, or NaN, is refused with the rule."""
-    if isinstance(value, bool) or not isinstance(value, Real) or math.isnan(value):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise AccountingError(f"{name} = {value!r}: {rule}")
-    return float(value)
+    try:
+        result = float(value)
+    except OverflowError:  # an integer or fraction beyond every float
+        raise AccountingError(f"{name}: a number beyond 1.8e308 was given: {rule}") from None
+    if math.isnan(result):
+        raise AccountingError(f"{name} = {value!r}: {rule}")
+    return result
 
 
 def probability(name: str, value: Any) -> float:
@@ -62,6 +68,6 @@ def whole(name: str, value: Any, minimum: int = 0, maximum: int = 10**12) -> int
 
 def option(name: str, value: Any, options: tuple[str, ...]) -> str:
     """One of the names."""
-    if value not in options:
+    if not isinstance(value, str) or value not in options:
         raise AccountingError(f"{name} = {value!r}: must be one of {', '.join(options)}")
     return str(value)

@@ -26,7 +26,8 @@ from refdp.accounting._special import entropy_gap, expm1_minus, log_gap
 
 _EPS = float(np.finfo(np.float64).eps)
 _CELLS = 1 << 18  # array elements at a time
-_MAX_POINTS = 1 << 21
+_ROWS = 16  # multipliers at a time
+_MAX_POINTS = 1 << 20
 _TAIL = 14.0  # exp(-14^2 / 2) = 3e-43
 
 
@@ -45,26 +46,33 @@ def _step(noise_multiplier: float) -> float:
 
 def _nodes(low: float, high: float, h: float) -> np.ndarray | None:
     """Multiples of h covering [low, high], or None where there would be too many."""
-    first, last = math.floor(low / h), math.ceil(high / h)
-    if last - first > _MAX_POINTS:
+    if not (high - low) / h < _MAX_POINTS:
         return None
+    first, last = math.floor(low / h), math.ceil(high / h)
     return h * np.arange(first, last + 1, dtype=np.float64)
 
 
 def _remove_nodes(q: float, sigma: np.ndarray, alpha: float, h: float) -> np.ndarray | None:
-    """Nodes where the remove direction's integrand lives: bumps near t = 0 and near t = alpha / sigma."""
+    """Nodes [n] or [M, n] of the remove direction's integrand: bumps near t = 0 and near t = alpha / sigma."""
     near, far = float(sigma.max()), float(sigma.min())
     reach = max(alpha, 2.0)
     log_floor = alpha * math.log(q) + alpha * (alpha - 1) / (2 * near**2)  # log A is at least this
-    width = math.sqrt(2 * (45 + alpha * math.log(2)))
+    # D(P || Q) >= kl_floor: L >= log(1 - q), and under P, L >= log q + 1/(2 sigma^2) with probability >= q / 2
+    kl_floor = q / 2 * (math.log(q) + 1 / (2 * near**2)) + math.log1p(-q)
+    extra = 0.0
+    if log_floor <= 1 and kl_floor > 0:
+        extra = max(0.0, math.log(8 * alpha**2 / far**2) - math.log(kl_floor))
+    width = math.sqrt(2 * (45 + alpha * math.log(2) + extra))
     low, high = -_TAIL, reach / far + _TAIL
-    if log_floor > 1 and alpha / near - width > width:
-        # (1 - q + q e^x)^alpha <= 2^alpha max(1, q^alpha e^{alpha x}): between the two bumps, nothing.
+    if (log_floor > 1 or kl_floor > 0) and alpha / near - width > width:
+        # (1 - q + q e^x)^alpha <= 2^alpha max(1, q^alpha e^{alpha x}): between the two bumps, nothing. Near
+        # order 1, where A - 1 is small: g(u) <= alpha beta log(1 + u) (1 + u)^alpha for u >= 0 and <= beta
+        # for u < 0, against A - 1 >= beta kl_floor (Jensen).
         left = _nodes(-width, width, h)
-        right = _nodes(alpha / near - width, alpha / far + width, h)
-        if left is None or right is None:
+        if left is None or 2 * len(left) > _MAX_POINTS:
             return None
-        return np.concatenate([left, right[right > left[-1] + h / 2]])
+        right = alpha / sigma[:, None] + left  # each multiplier's own second bump
+        return np.concatenate([np.broadcast_to(left, right.shape), right], axis=1)
     return _nodes(low, high, h)
 
 
@@ -107,6 +115,7 @@ def _evaluate_remove(
     log_excess = log_total + math.log(beta * h / math.sqrt(2 * math.pi))
     # ulp a term: the special functions' cancellation (<= 8), x near its zero (1/sigma), the exponents' size
     error = _EPS * (64 + 8 / sigma + 6 * mean_size + 4 * np.abs(top[:, 0]))
+    error += _EPS * 4 * (np.abs(log_total) + np.abs(log_excess))  # the logarithms themselves are rounded
     return log_excess, error
 
 
@@ -116,11 +125,16 @@ def remove_moment(q: float, sigma: np.ndarray, alpha: float) -> Moment | None:
     None where the rule would need too many points; the caller then has the unsampled Gaussian's bound.
     """
     h = _step(float(sigma.min()))
-    t = _remove_nodes(q, sigma, alpha, h)
-    if t is None:
-        return None
-    rows = max(1, _CELLS // len(t))
-    parts = [_evaluate_remove(q, sigma[i : i + rows], alpha, t, h) for i in range(0, len(sigma), rows)]
+    parts = []
+    for i in range(0, len(sigma), _ROWS):
+        block = sigma[i : i + _ROWS]
+        t = _remove_nodes(q, block, alpha, h)
+        if t is None:
+            return None
+        rows = max(1, _CELLS // t.shape[-1])
+        for j in range(0, len(block), rows):
+            own = t if t.ndim == 1 else t[j : j + rows]
+            parts.append(_evaluate_remove(q, block[j : j + rows], alpha, own, h))
     return Moment(np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts]))
 
 
@@ -149,4 +163,5 @@ def add_moment(q: float, sigma: float, alpha: float) -> Moment | None:
     size = beta * np.abs(log_ratio) - gauss + beta * (np.abs(t) / sigma + 1 / (2 * sigma * sigma))
     error = _EPS * (64 + 8 / sigma + 6 * float((terms * size).sum()) / total + 4 * top)
     log_excess = math.log(total) + top + math.log(beta * h / math.sqrt(2 * math.pi))
+    error += _EPS * 4 * (abs(math.log(total)) + abs(log_excess))
     return Moment(np.array([log_excess]), np.array([error]))

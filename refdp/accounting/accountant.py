@@ -66,8 +66,13 @@ class _Composition:
     @classmethod
     def of(cls, ledger: Ledger) -> _Composition:
         exact: list[float] = []
+        exact_lower: list[float] = []
         shuffled: list[float] = []
         groups: dict[float, list[tuple[np.ndarray, np.ndarray]]] = {}
+        if not isinstance(ledger, Ledger):
+            raise AccountingError(
+                f"ledger = {ledger!r}: must be a Ledger (Ledger.from_json reads a document)"
+            )
         factor = sensitivity_factor(ledger.neighboring) ** 2
         for event in ledger.events:
             if event.is_no_op():
@@ -79,12 +84,19 @@ class _Composition:
                 continue
             with np.errstate(divide="ignore", over="ignore"):
                 cost = float(np.sum(counts * factor / values**2))
-            (shuffled if event.sampling.scheme == "shuffle" else exact).append(cost)
+            if event.sampling.scheme == "shuffle":
+                shuffled.append(cost)
+            else:
+                exact.append(cost)
+                exact_lower.append(min(cost, 1e300) if values[0] > 0 else cost)
         merged = {}
         for rate, parts in groups.items():
             values, index = np.unique(np.concatenate([p[0] for p in parts]), return_inverse=True)
             merged[rate] = (values, np.bincount(index, np.concatenate([p[1] for p in parts])))
-        return cls(math.fsum(exact), math.fsum(exact) + math.fsum(shuffled), merged)
+        certain, whole = _total(exact_lower), _total(exact + shuffled)
+        if exact or shuffled:  # where squares underflow: outward
+            certain, whole = certain if certain > 1e-290 else 0.0, max(whole, 1e-290)
+        return cls(certain, whole, merged)
 
     def is_empty(self) -> bool:
         """Whether nothing at all was released."""
@@ -109,6 +121,13 @@ class _Composition:
             if math.isfinite(best) and noisy.any():
                 best = max(best, lower.poisson_epsilon_lower(rate, values[noisy], counts[noisy], delta))
         return best
+
+
+def _total(parts: list[float]) -> float:
+    try:
+        return math.fsum(parts)
+    except OverflowError:
+        return math.inf
 
 
 def _binned(values: np.ndarray, counts: np.ndarray, bins: int = 32) -> tuple[np.ndarray, np.ndarray]:

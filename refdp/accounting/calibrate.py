@@ -73,7 +73,9 @@ def _bracket(upper: Callable[[float], float], target: float) -> tuple[float, flo
         low = high / 2
         while low > _SMALLEST and upper(low) <= target:
             low, high = low / 2, low
-        return (low, high) if low > _SMALLEST else (high, high)
+        if low > _SMALLEST:
+            return low, high
+        return (_SMALLEST, high) if upper(_SMALLEST) > target else (_SMALLEST, _SMALLEST)
     while upper(high) > target:
         high *= 2
         if high > _LARGEST:
@@ -120,6 +122,8 @@ def calibrate_noise_multiplier(
     _checks.option("sampling", sampling, ("poisson", "full-batch"))
     _checks.probability("sample_rate", sample_rate)
     _checks.whole("steps", steps, minimum=1)
+    if sampling == "full-batch" and sample_rate != 1:
+        raise AccountingError(f"sample_rate = {sample_rate!r}: must be 1 under sampling full-batch")
     if sample_rate == 0:
         raise AccountingError("sample_rate = 0: nothing is released, so there is no noise to calibrate")
     fields: dict[str, Any] = {"rate": sample_rate} if sampling == "poisson" else {}

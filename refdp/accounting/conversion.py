@@ -36,4 +36,6 @@ def log_delta_from_rdp(order: float, rdp: float, epsilon: float) -> float:
         return math.inf
     beta = order - 1
     gain, shrink = beta * (rdp - epsilon), beta * math.log1p(-1 / order) - math.log(order)
+    if gain < -1e300:  # below every float; further on it would be inf - inf
+        return -1e300
     return gain + shrink + 8 * _EPS * (beta * (rdp + epsilon) + abs(shrink) + 1)

@@ -44,9 +44,9 @@ class Sampling:
             need = ", ".join(sorted(_FIELDS[self.scheme])) or "nothing else"
             raise AccountingError(f"sampling scheme {self.scheme}: takes {need}; got {sorted(given)}")
         if self.scheme == "poisson":
-            _checks.probability("sampling rate", self.rate)
+            object.__setattr__(self, "rate", _checks.probability("sampling rate", self.rate))
         elif self.epochs is not None:
-            _checks.whole("sampling epochs", self.epochs)
+            object.__setattr__(self, "epochs", _checks.whole("sampling epochs", self.epochs))
 
     def check_neighboring(self, neighboring: str) -> None:
         """Refuse the relations under which this scheme has no proven pair."""
@@ -98,7 +98,9 @@ class GaussianEvent:
     count: int = 1
 
     def __post_init__(self) -> None:
-        _checks.whole("event count", self.count)
+        object.__setattr__(self, "count", _checks.whole("event count", self.count))
+        if not isinstance(self.sampling, Sampling):
+            raise AccountingError(f"event sampling = {self.sampling!r}: must be a Sampling")
         if isinstance(self.noise, Schedule):
             if self.count > self.noise.steps:
                 raise AccountingError(
@@ -109,7 +111,7 @@ class GaussianEvent:
                     f"a schedule under sampling {self.sampling.scheme} must be given as one event an epoch"
                 )
         else:
-            _checks.non_negative("noise_multiplier", self.noise)
+            object.__setattr__(self, "noise", _checks.non_negative("noise_multiplier", self.noise))
 
     def multipliers(self) -> tuple[np.ndarray, np.ndarray]:
         """Distinct noise multipliers (ascending, float64) and how often each was used (float64)."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 
 from scipy.optimize import brentq
-from scipy.special import erfcx, log_ndtr, ndtr
+from scipy.special import erfcx, ndtr
 
 _EPS = 2.0**-52
 
@@ -26,15 +26,17 @@ def gaussian_delta(mu: float, epsilon: float) -> tuple[float, float]:
         return 0.0, 0.0
     if mu == math.inf:
         return 1.0, 1.0
+    if mu > 1e150:  # squares would overflow
+        return 0.0, 1.0
     if epsilon == math.inf:
         return 0.0, 0.0
     shift, half = epsilon / mu, mu / 2
     a, b = shift - half, shift + half
     slack = _EPS * (shift + half)  # rounding of a and b
     if a < 0:
-        drop = math.exp(epsilon + float(log_ndtr(-b)))
+        drop = math.exp(-0.5 * a * a) * float(erfcx(b / math.sqrt(2))) / 2  # e^epsilon Phi(-b) = phi(a) m(b)
         value = float(ndtr(-a)) - drop
-        error = slack + 8 * _EPS * (1 + drop * (1 + epsilon + b * b))
+        error = slack + 8 * _EPS * (1 + drop * (2 + a * a)) - 2 * a * slack * drop
         return max(0.0, value - error), min(1.0, value + error)
     mills_a, mills_b = (math.sqrt(math.pi / 2) * float(erfcx(x / math.sqrt(2))) for x in (a, b))
     density = math.exp(-0.5 * a * a) / math.sqrt(2 * math.pi)
@@ -43,7 +45,8 @@ def gaussian_delta(mu: float, epsilon: float) -> tuple[float, float]:
     upper = density * (mills_a - mills_b + rounding) * (1 + relative)
     lower = density * (mills_a - mills_b - rounding) * (1 - relative)
     if relative > 0.5 or density < 1e-290:  # so far out that nothing is resolved: Phi(-a) <= phi(a) m(a)
-        return 0.0, max(math.exp(-0.5 * a * a * (1 - 1e-10)), 5e-324) if a < 1e8 else 5e-324
+        near = max(0.0, a * (1 - 1e-10) - slack)
+        return 0.0, max(math.exp(-0.5 * near * near), 5e-324)
     return max(0.0, lower), min(1.0, upper)
 
 
@@ -61,7 +64,9 @@ def gaussian_epsilon(mu: float, delta: float) -> tuple[float, float]:
     high = mu * mu / 2 + mu * math.sqrt(-2 * math.log(delta)) * (1 + 1e-9) + 1e-300
     if upper_gap(0.0) <= 0:
         return 0.0, 0.0
-    root = high if upper_gap(high) >= 0 else brentq(upper_gap, 0.0, high, xtol=1e-300, rtol=1e-14)
+    root = (
+        high if upper_gap(high) >= 0 else brentq(upper_gap, 0.0, high, xtol=1e-300, rtol=1e-14, maxiter=3000)
+    )
     return _outward(mu, delta, root)
 
 

@@ -28,7 +28,14 @@ class Ledger:
 
     def __post_init__(self) -> None:
         _checks.option("neighboring", self.neighboring, NEIGHBORING)
+        if not isinstance(self.events, Iterable):
+            raise AccountingError(f"ledger events = {self.events!r}: must be GaussianEvents")
+        object.__setattr__(self, "events", tuple(self.events))
         for event in self.events:
+            if not isinstance(event, GaussianEvent):
+                raise UnsupportedEventError(
+                    f"ledger event {event!r} is not supported: must be a GaussianEvent"
+                )
             event.sampling.check_neighboring(self.neighboring)
 
     def __add__(self, other: Ledger | Iterable[GaussianEvent]) -> Ledger:
@@ -51,8 +58,10 @@ class Ledger:
         """Read a ledger from a dict or a JSON text; NaN, unknown fields, events or versions are refused."""
         if isinstance(document, str):
             try:
-                document = json.loads(document, parse_constant=_no_constant)
-            except json.JSONDecodeError as error:
+                document = json.loads(document, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+            except AccountingError:
+                raise
+            except (ValueError, RecursionError) as error:
                 raise AccountingError(f"ledger: not JSON ({error})") from None
         if not isinstance(document, dict) or document.get("schema") != SCHEMA:
             found = document.get("schema") if isinstance(document, dict) else type(document).__name__
@@ -70,6 +79,15 @@ class Ledger:
             except AccountingError as error:
                 raise type(error)(f"ledger event {number}: {error}") from None
         return cls(document.get("neighboring", ADD_REMOVE), tuple(parsed))
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise AccountingError(f"ledger: {twice!r} is given twice")
+    return document
 
 
 def _no_constant(name: str) -> float:

@@ -53,7 +53,7 @@ def _best_threshold(j: np.ndarray, logs: np.ndarray, error: float, scale: float,
         y = np.linspace(low, high, 64)
         log_p = logsumexp(logs + log_ndtr((j - y[:, None]) / scale), axis=1) - error
         log_q = log_ndtr(-y / scale)
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             gap = np.where(
                 log_p > math.log(delta), log_p + np.log1p(-np.exp(math.log(delta) - log_p)), -np.inf
             )
@@ -90,6 +90,7 @@ def poisson_epsilon_lower(
         noise_multipliers: distinct values, ascending, > 0.
         counts: how often each was used.
     """
+    noise_multipliers = np.maximum(noise_multipliers, 1e-100)  # more noise is post-processing too
     total = counts.sum()
     cumulative = np.cumsum(counts)
     best = 0.0

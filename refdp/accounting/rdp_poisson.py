@@ -55,25 +55,33 @@ def rdp_values(sample_rate: float, noise_multipliers: np.ndarray, order: float) 
     if usable.size == 0:
         return result
     clipped = np.minimum(sigma[usable], _MAX_MULTIPLIER)
-    if order == int(order) and order <= _binomial.MAX_ORDER:
-        moment: _quadrature.Moment | None = _binomial.integer_moment(q, clipped, int(order))
-    else:
-        moment = _quadrature.remove_moment(q, clipped, order)
-    if moment is not None:
+    scale = np.floor(np.log2(clipped) / 2)  # one set of nodes serves multipliers within a factor 4
+    closed = order == int(order) and order <= _binomial.MAX_ORDER
+    for part in [clipped > 0] if closed else [scale == s for s in np.unique(scale)]:
+        moment: _quadrature.Moment | None
+        if closed:
+            moment = _binomial.integer_moment(q, clipped, int(order))
+        else:
+            moment = _quadrature.remove_moment(q, clipped[part], order)
+        if moment is None:
+            continue
         value = _from_moment(moment, order - 1)
         if np.any(np.isnan(value)):
             raise AccountingError(
                 f"RDP at order {order!r}, sample_rate {sample_rate!r}: the evaluation failed; please report it"
             )
-        result[usable] = np.minimum(unsampled[usable], value)
+        result[usable[part]] = np.minimum(unsampled[usable[part]], value)
     return result
 
 
 def _orders(orders: Any) -> np.ndarray:
     try:
-        array = np.atleast_1d(np.asarray(orders, dtype=np.float64))
+        given = np.atleast_1d(np.asarray(orders))
     except (TypeError, ValueError):
-        raise AccountingError(f"orders = {orders!r}: must be numbers > 1") from None
+        raise AccountingError(f"orders = {orders!r}: must be finite numbers > 1") from None
+    if given.size and given.dtype.kind not in "iuf":  # text, bools, complex, objects
+        raise AccountingError(f"orders = {orders!r}: must be finite numbers > 1")
+    array = given.astype(np.float64)
     if array.ndim != 1 or not np.all(np.isfinite(array)) or not np.all(array > 1):
         raise AccountingError(f"orders = {orders!r}: must be finite numbers > 1")
     return array

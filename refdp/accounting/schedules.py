@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -68,27 +69,34 @@ class Schedule:
     kind: str
     steps: int
     scale: float = 1.0
-    parameters: dict[str, float] = field(default_factory=dict)
+    parameters: Mapping[str, float] = field(default_factory=dict, hash=False)
     normalise: str | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in _SHAPES:
+        if not isinstance(self.kind, str) or self.kind not in _SHAPES:
             raise AccountingError(f"unknown schedule {self.kind!r}: choose one of {', '.join(shape_names())}")
-        _checks.whole("schedule steps", self.steps, maximum=10**8)
-        _checks.non_negative("schedule scale", self.scale)
+        object.__setattr__(self, "steps", _checks.whole("schedule steps", self.steps, maximum=10**8))
+        object.__setattr__(self, "scale", _checks.non_negative("schedule scale", self.scale))
+        if not isinstance(self.parameters, Mapping):
+            raise AccountingError(f"schedule parameters = {self.parameters!r}: must be names and numbers")
         if self.normalise not in (None, "harmonic"):
             raise AccountingError(f"schedule normalise = {self.normalise!r}: must be harmonic, or left out")
         known = list(inspect.signature(_SHAPES[self.kind]).parameters)[1:]
+        numbers: dict[str, float] = {}
         for name, value in self.parameters.items():
             if name not in known:
                 takes = ", ".join(known) if known else "none"
                 raise AccountingError(f"{self.kind} schedule: unknown parameter {name!r} (it takes {takes})")
-            _checks.number(f"{self.kind} schedule {name}", value, "must be a number")
+            numbers[name] = _checks.number(f"{self.kind} schedule {name}", value, "must be a number")
+        object.__setattr__(self, "parameters", MappingProxyType(numbers))
         for name in known:
             if name not in self.parameters:
                 raise AccountingError(f"{self.kind} schedule: parameter {name!r} is required")
         if not np.all(np.isfinite(self.ratios(1))):
             raise AccountingError(f"{self.kind} schedule: parameters {self.parameters} give no finite noise")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Schedule, (self.kind, self.steps, self.scale, dict(self.parameters), self.normalise)
 
     def ratios(self, steps: int | None = None) -> np.ndarray:
         """r_t for t = 0 .. steps - 1 (the schedule's own length by default), float64 [steps]."""

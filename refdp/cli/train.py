@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from refdp.accounting import NEIGHBORING
+from refdp.backend import get_backend
 from refdp.cli.output import Output, output_options
 from refdp.cli.parameters import CLIP_NORM, COUNT, DELTA, NON_NEGATIVE, POSITIVE, SEED, Name
 from refdp.cli.progress import training_progress
@@ -126,37 +127,37 @@ def train(ctx: click.Context, **options: Any) -> int:
         raise RefDPError("--resume: needs --output DIR, the run to go on with")
     path = Path(flags["output"] or f"runs/train-{time.strftime('%Y%m%d-%H%M%S')}")
     config = _resumed(RunDirectory(path), ctx, options) if flags["resume"] else _config(options)
+    backend = get_backend(config.backend)
     plan, data = build(config)
     if flags["resume"]:
         directory = RunDirectory(path)
     else:
         resolved = replace(config, noise_multiplier=plan.schedule.scale, neighboring=plan.neighboring)
         directory = RunDirectory.create(path, resolved, config.backend)
-    return _run(directory, config, plan, data, output, flags)
-
-
-def _run(directory: RunDirectory, config: RunConfig, plan: Any, data: Any, output: Output, flags: Any) -> int:
-    from refdp.backend import get_backend
-
     trainer = Trainer(
         plan,
         data,
-        get_backend(config.backend),
+        backend,
         Streams.from_seed(config.seed),
         physical_batch_size=config.physical_batch_size,
         watch_private=flags["show_private_metrics"],
     )
+    return _run(directory, config.epochs, trainer, output)
+
+
+def _run(directory: RunDirectory, epochs: int, trainer: Trainer, output: Output) -> int:
+    plan = trainer.plan
     checkpoint = directory.read_checkpoint()
     if checkpoint is not None:
         trainer.load_state(checkpoint)
     else:
         save(trainer, directory, [])  # the secret root is stored before anything is released under it
     output.say(f"{plan.steps} steps, noise multiplier {plan.schedule.scale:.6g}, sampler {plan.sampler.name}")
-    if flags["show_private_metrics"]:
+    if trainer.watch_private:
         output.say("showing un-noised training loss: NOT private, not covered by epsilon")
     begun = time.perf_counter()
     with training_progress(output.quiet, trainer.step) as listener:
-        rows = run_to_end(trainer, config.epochs, directory, listener)
+        rows = run_to_end(trainer, epochs, directory, listener)
     seconds = time.perf_counter() - begun
     bounds = plan.epsilon()
     answer = {
@@ -171,7 +172,7 @@ def _run(directory: RunDirectory, config: RunConfig, plan: Any, data: Any, outpu
         "seconds": seconds,
         "output": str(directory.path),
     }
-    statement = privacy_statement(plan, data, bounds, seed_is_known=trainer.streams.seed_is_known)
+    statement = privacy_statement(plan, trainer.data, bounds, seed_is_known=trainer.streams.seed_is_known)
     text = (
         f"test accuracy {answer['test_accuracy']:.4f} after {plan.steps} steps, {seconds:.1f} s\n{statement}"
     )

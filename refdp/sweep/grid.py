@@ -9,6 +9,7 @@ from refdp.config import RunConfig
 from refdp.errors import RefDPError
 from refdp.recipes import recipe_for
 from refdp.samplers import samplers
+from refdp.schema import check_schema
 
 S1_NOISE_MULTIPLIERS = [0.01, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0]
 S1_CLIP_NORMS = [0.1, 1.0, 10.0]
@@ -48,12 +49,8 @@ class Grid:
     @classmethod
     def from_json(cls, document: Any) -> Grid:
         """Read back what ``to_json`` wrote."""
-        try:
-            return cls(**{"noise_multipliers": None, "target_epsilons": None, **document})
-        except TypeError:
-            raise RefDPError(
-                "config.json: not a sweep's configuration; was it written by another version?"
-            ) from None
+        check_schema("sweep-config", document, "config.json")
+        return cls(**{"noise_multipliers": None, "target_epsilons": None, **document})
 
     def levels(self) -> list[tuple[float | None, float | None]]:
         """(noise multiplier, target epsilon) of each level; one of the two is None."""

@@ -12,18 +12,17 @@ import json
 import math
 import os
 from collections.abc import Iterable
-from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from refdp.errors import RefDPError
+from refdp.files import write_atomically
+from refdp.schema import check_schema
 
 Run = dict[str, Any]
 Key = tuple[str | None, float | None, str, float, int]
 
 RUNS, RESULTS, TABLE, SUMMARY = "runs.jsonl", "results.json", "results.csv", "summary.json"
-SCHEMAS = ("sweep-run", "sweep-results", "sweep-summary")
 COLUMNS = (
     "noise_multiplier", "clip_norm", "clipping", "seed", "test_accuracy", "epsilon_lower", "epsilon_upper",
     "target_epsilon", "delta", "sampling", "neighboring", "dataset", "model", "steps", "seconds",
@@ -77,32 +76,6 @@ def expected_keys(config: dict[str, Any]) -> list[Key]:
         for clip_norm in config["clip_norms"]:
             keys += [(clipping, clip_norm, *asked, seed) for asked in levels for seed in config["seeds"]]
     return keys
-
-
-@lru_cache(maxsize=1)
-def _validators() -> dict[str, Any]:
-    from jsonschema import Draft202012Validator
-    from referencing import Registry, Resource
-
-    folder = files("refdp") / "schemas"
-    schemas = {name: json.loads((folder / f"{name}.json").read_text("utf-8")) for name in SCHEMAS}
-    registry: Any = Registry().with_resources(
-        (schema["$id"], Resource.from_contents(schema)) for schema in schemas.values()
-    )
-    return {name: Draft202012Validator(schema, registry=registry) for name, schema in schemas.items()}
-
-
-def check_schema(schema: str, document: Any, where: str) -> None:
-    """Raise RefDPError, naming the place, unless the document follows the schema of that name."""
-    from jsonschema.exceptions import best_match
-
-    error = best_match(_validators()[schema].iter_errors(document))
-    if error is not None:
-        place = error.json_path.removeprefix("$").removeprefix(".")
-        what = f"{place} = {error.instance!r}"[:80] if place else "the record"
-        rule = {"required": "has a required key missing"}.get(error.validator, f"breaks {error.validator}")
-        detail = error.message if len(error.message) < 120 else f"{error.validator_value!r}"[:80]
-        raise RefDPError(f"{where}: {what} {rule}: {detail} (schema {schema})".replace("\n", " "))
 
 
 def parse_json(text: str | bytes, where: str) -> Any:
@@ -186,19 +159,6 @@ def append_runs(path: str | os.PathLike[str], records: Iterable[Run]) -> None:
 def append_run(path: str | os.PathLike[str], record: Run) -> None:
     """Append one run; see ``append_runs``."""
     append_runs(path, [record])
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: readers never see half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, document: Any) -> None:

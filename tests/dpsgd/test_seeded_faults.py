@@ -1,0 +1,220 @@
+"""Checks that cannot fail prove nothing: each fault here is put into the code and must be caught by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import checks
+import numpy as np
+import pytest
+
+import refdp.accounting.calibrate as calibrate_module
+import refdp.accounting.schedules as schedules_module
+import refdp.clippers.flat as flat_module
+import refdp.engine as engine_module
+from refdp.accounting import Schedule
+from refdp.samplers import Batch
+from refdp.samplers.poisson import Poisson
+
+Patch = pytest.MonkeyPatch
+
+_add_noise, _clipped_sum = engine_module.add_gaussian_noise, engine_module.clipped_sum
+_advance, _batch = engine_module.Trainer.advance, Poisson.batch
+
+
+def noise_on_the_mean(patch: Patch) -> None:
+    """Noise of the sum's scale divided once more: as if it were added after averaging."""
+
+    def add(backend: Any, total: Any, noise_multiplier: float, bound: float, seed: Any, dtype: Any) -> Any:
+        return _add_noise(backend, total, noise_multiplier / 12, bound, seed, dtype)
+
+    patch.setattr(engine_module, "add_gaussian_noise", add)
+
+
+def noise_without_c(patch: Patch) -> None:
+    def add(backend: Any, total: Any, noise_multiplier: float, bound: float, seed: Any, dtype: Any) -> Any:
+        return _add_noise(backend, total, noise_multiplier, 1.0, seed, dtype)
+
+    patch.setattr(engine_module, "add_gaussian_noise", add)
+
+
+def noise_wrong_by_a_third(patch: Patch) -> None:
+    def add(backend: Any, total: Any, noise_multiplier: float, bound: float, seed: Any, dtype: Any) -> Any:
+        return _add_noise(backend, total, noise_multiplier * 2 / 3, bound, seed, dtype)
+
+    patch.setattr(engine_module, "add_gaussian_noise", add)
+
+
+def noise_reused(patch: Patch) -> None:
+    def add(backend: Any, total: Any, noise_multiplier: float, bound: float, seed: Any, dtype: Any) -> Any:
+        return _add_noise(backend, total, noise_multiplier, bound, np.random.SeedSequence(1), dtype)
+
+    patch.setattr(engine_module, "add_gaussian_noise", add)
+
+
+def noise_per_chunk(patch: Patch) -> None:
+    def clip(backend: Any, clipper: Any, rows: Any, groups: Any, context: Any) -> Any:
+        clean = _clipped_sum(backend, clipper, rows, groups, context)
+        seed = np.random.SeedSequence(int(abs(rows[0, 0]) * 2**40))
+        return _add_noise(backend, clean, 1.3, clipper.bound(), seed, float)
+
+    patch.setattr(engine_module, "clipped_sum", clip)
+
+
+def clipped_batch_mean(patch: Patch) -> None:
+    """The mean gradient of the batch is clipped, and taken times its size for a sum."""
+
+    def clip(backend: Any, clipper: Any, rows: Any, groups: Any, context: Any) -> Any:
+        return len(rows) * _clipped_sum(backend, clipper, rows.mean(axis=0, keepdims=True), groups, context)
+
+    patch.setattr(engine_module, "clipped_sum", clip)
+
+
+def sensitivity_two_c(patch: Patch) -> None:
+    original = flat_module.Flat.scales
+    patch.setattr(flat_module.Flat, "scales", lambda self, xp, n, c: 2 * original(self, xp, n / 2, c))
+
+
+def naive_rounding(patch: Patch) -> None:
+    """min(1, C / n) in the gradients' own precision, without room for rounding."""
+    import refdp.clippers.aggregate as aggregate
+
+    def naive(self: Any, xp: Any, n: Any, c: Any) -> Any:
+        return self.clip_norm / xp.maximum(n, self.clip_norm)
+
+    patch.setattr(flat_module.Flat, "scales", naive)
+    patch.setattr(aggregate, "_round_down", lambda xp, scales, dtype: scales.astype(dtype))
+
+
+def nan_pass_through(patch: Patch) -> None:
+    import refdp.clippers.aggregate as aggregate
+
+    def keep(backend: Any, clipper: Any, rows: Any, groups: Any, context: Any) -> Any:
+        norms = aggregate.group_norms(backend, rows, groups)
+        return clipper.scales(np, norms, context)[:, 0] @ rows
+
+    patch.setattr(checks, "clipped_sum", keep)
+
+
+def skipped_empty_batch(patch: Patch) -> None:
+    def advance(self: Any) -> None:
+        if len(self.plan.sampler.batch(self.step, self.streams).indices):
+            _advance(self)
+        else:
+            self.step += 1
+
+    patch.setattr(engine_module.Trainer, "advance", advance)
+
+
+def empty_batch_not_charged(patch: Patch) -> None:
+    events = Poisson.events
+
+    def fewer(self: Any, schedule: Schedule, steps: int) -> Any:
+        return events(self, schedule, max(0, steps - 5))
+
+    patch.setattr(Poisson, "events", fewer)
+
+
+def realised_divisor(patch: Patch) -> None:
+    def batch(self: Any, step: int, streams: Any) -> Batch:
+        drawn = _batch(self, step, streams)
+        return Batch(drawn.indices, float(max(1, len(drawn.indices))))
+
+    patch.setattr(Poisson, "batch", batch)
+
+
+def wrong_schedule_sign(patch: Patch) -> None:
+    shapes = {**schedules_module._SHAPES, "cosine": _flipped}
+    patch.setattr(schedules_module, "_SHAPES", shapes)
+
+
+def _flipped(p: np.ndarray, *, amplitude: float) -> np.ndarray:
+    flipped: np.ndarray = 1 - amplitude * np.cos(np.pi * p)
+    return flipped
+
+
+def trainer_ignores_the_schedule(patch: Patch) -> None:
+    initialise = engine_module.Trainer.__init__
+
+    def constant(self: Any, *arguments: Any, **options: Any) -> None:
+        initialise(self, *arguments, **options)
+        self.noise_multipliers = np.full(self.plan.steps, self.plan.schedule.scale)
+
+    patch.setattr(engine_module.Trainer, "__init__", constant)
+
+
+def interval_midpoint(patch: Patch) -> None:
+    """The middle of the last bracket instead of its safe end, and no post-condition."""
+
+    def midpoint(ledger_of: Any, target: float, delta: float, accountant: str = "all") -> Any:
+        low, high = 1e-3, 1e3
+        for _ in range(14):
+            middle = (low * high) ** 0.5
+            if calibrate_module.epsilon_upper(ledger_of(middle), delta) <= target:
+                high = middle
+            else:
+                low = middle
+        middle = (low * high) ** 0.5
+        return calibrate_module.Calibration(
+            middle, calibrate_module.epsilon(ledger_of(middle), delta), target, 0.0
+        )
+
+    patch.setattr(calibrate_module, "calibrate_scale", midpoint)
+
+
+def harmonic_mean_schedule(patch: Patch) -> None:
+    """s0's rule: solve a constant multiplier, keep its harmonic mean."""
+
+    def harmonic(ledger_of: Any, target: float, delta: float, accountant: str = "all") -> Any:
+        (event,) = ledger_of(1.0).events
+        ratios = event.noise.ratios()
+        constant = calibrate_module.calibrate_noise_multiplier(
+            target, delta, event.sampling.rate, len(ratios)
+        )
+        scale = constant.noise_multiplier * float(np.sqrt(np.mean(1 / ratios**2)))
+        return calibrate_module.Calibration(scale, constant.epsilon, target, 0.0)
+
+    patch.setattr(checks, "calibrate_scale", harmonic)
+
+
+def _small_contribution() -> None:
+    for seed_norm in np.linspace(1.0, 2.0, 40):
+        checks.check_contributions(float(seed_norm), 1.0, np.float32)
+
+
+def _cosine_budget() -> None:
+    checks.check_cosine_budget(amplitude=0.25, steps=200, rate=0.005, target=3.0)
+
+
+FAULTS: list[tuple[Callable[[Patch], None], Callable[[], None], str]] = [
+    (noise_on_the_mean, checks.check_noise, "noise"),
+    (noise_without_c, checks.check_noise, "noise"),
+    (noise_wrong_by_a_third, checks.check_noise, "noise"),
+    (noise_reused, checks.check_noise, "noise"),
+    (noise_per_chunk, checks.check_noise, "noise"),
+    (wrong_schedule_sign, checks.check_noise, "noise"),
+    (clipped_batch_mean, checks.check_neighbouring_sums, "moved|Not equal"),
+    (sensitivity_two_c, checks.check_neighbouring_sums, "moved|Not equal"),
+    (sensitivity_two_c, _small_contribution, "contributes"),
+    (naive_rounding, _small_contribution, "contributes"),
+    (nan_pass_through, checks.check_nan_records, "Not equal"),
+    (skipped_empty_batch, checks.check_empty_batches, "no noise"),
+    (empty_batch_not_charged, checks.check_empty_batches, "are charged"),
+    (realised_divisor, checks.check_divisor, "Not equal"),
+    (trainer_ignores_the_schedule, checks.check_delivered_schedule, "step"),
+    (interval_midpoint, checks.check_calibration, "calibrated to|more noise"),
+    (harmonic_mean_schedule, _cosine_budget, "exceeds the target"),
+]
+
+
+@pytest.mark.parametrize(
+    ("fault", "check", "says"), FAULTS, ids=[f"{f.__name__}-{c.__name__}" for f, c, _ in FAULTS]
+)
+def test_the_fault_is_caught(
+    fault: Callable[[Patch], None], check: Callable[[], None], says: str, monkeypatch: Patch
+) -> None:
+    check()  # sound as it stands
+    fault(monkeypatch)
+    with pytest.raises(AssertionError, match=says):
+        check()
