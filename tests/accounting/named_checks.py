@@ -105,7 +105,10 @@ def check_schedule_rdp_above_harmonic() -> None:
             total = sum(float(acc.rdp_poisson_gaussian(q, s, order)[0]) for s in ratios)
             flat = 60 * float(acc.rdp_poisson_gaussian(q, 1.0, order)[0])
             assert total >= flat * (1 - 1e-12)
-            assert abs(total / flat - 1) < 1e-12 if q == 1 else total > flat * (1 + 1e-4)
+            if q == 1:
+                assert abs(total / flat - 1) < 1e-12
+            elif order <= 3:  # at high orders the RDP is nearly linear in 1 / sigma^2
+                assert total > flat * (1 + 1e-4)
 
 
 def check_empty_is_free() -> None:
