@@ -10,8 +10,11 @@ for each step t:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,7 +28,9 @@ from refdp.plan import Plan
 from refdp.rng import Streams
 from refdp.validate import whole
 
-_EVALUATION_CHUNK = 1000
+_EVALUATION_CHUNK = 250
+Part = TypeVar("Part")
+Result = TypeVar("Result")
 
 
 class Trainer:
@@ -44,10 +49,12 @@ class Trainer:
         data: the data set.
         backend: where arrays live.
         streams: random streams; their root is secret.
-        physical_batch_size: records in memory at once; by default what keeps a chunk's gradients in cache on the
-            host, and in a gigabyte on a device.
+        physical_batch_size: records of a chunk; by default what keeps a chunk's gradients in cache on the host, and
+            in a gigabyte on a device.
         dtype: type of weights and gradients.
         watch_private: keep the un-noised training loss of each step (never released by default).
+        workers: threads that work on chunks; by default one a core on the host and one on a device. Chunks are
+            summed in their order, so the number of workers does not change a bit of the result.
     """
 
     def __init__(
@@ -60,10 +67,12 @@ class Trainer:
         physical_batch_size: int | None = None,
         dtype: Any = np.float32,
         watch_private: bool = False,
+        workers: int | None = None,
     ) -> None:
-        size = (
-            (32 if backend.reads_are_free else 2048) if physical_batch_size is None else physical_batch_size
+        room = (
+            (8 if backend.reads_are_free else 1024) * 2**20 // (plan.network.size * np.dtype(dtype).itemsize)
         )
+        size = min(max(room, 32), 4096) if physical_batch_size is None else physical_batch_size
         whole(1, physical_batch_size=size)
         if len(data.train.y) != plan.sampler.dataset_size:
             raise RefDPError(
@@ -80,33 +89,53 @@ class Trainer:
         self.memory = plan.optimizer.initial_state(xp, self.theta)
         self.noise_multipliers = plan.schedule.noise_multipliers()
         self._train_x, self._train_y = backend.asarray(data.train.x), backend.asarray(data.train.y)
-        self._gradients = xp.empty((self.chunk, network.size), dtype=self.dtype)
+        cores = (os.cpu_count() or 1) if backend.reads_are_free else 1
+        self.workers = cores if workers is None else workers
+        whole(1, workers=self.workers)
+        self._pool: ThreadPoolExecutor | None = None
+        self._own = threading.local()  # each worker's buffer of gradients
         whole_gradient = [slice(0, network.size)]
         tensors = [place for place, _ in network.parameters.values()]
         self._groups = tensors if plan.clipper is not None and plan.clipper.per_group else whole_gradient
 
-    def _chunks(self, indices: np.ndarray) -> Iterator[tuple[Array, Array]]:
-        for start in range(0, len(indices), self.chunk):
-            chosen = self.backend.asarray(indices[start : start + self.chunk])
-            yield self.data.prepare(self.backend.xp, self._train_x[chosen]), self._train_y[chosen]
+    def _chunk_sum(self, indices: np.ndarray) -> tuple[Array, Array]:
+        """One chunk: its summed (clipped) gradient [D], and its losses [b]."""
+        backend, network, clipper = self.backend, self.plan.network, self.plan.clipper
+        if not hasattr(self._own, "gradients"):
+            self._own.gradients = backend.xp.empty((self.chunk, network.size), dtype=self.dtype)
+        chosen = backend.asarray(indices)
+        rows = self._own.gradients[: len(indices)]
+        x = self.data.prepare(backend.xp, self._train_x[chosen])
+        with np.errstate(
+            all="ignore"
+        ):  # a record whose gradient overflows is dropped by the clipper, quietly
+            losses = network.per_sample_gradients(backend.xp, self.theta, x, self._train_y[chosen], rows)
+            if clipper is None:
+                return rows.sum(axis=0), losses
+            context = ClipContext(self.step, self.plan.steps, rounding_margin(self.dtype))
+            return clipped_sum(backend, clipper, rows, self._groups, context), losses
 
     def summed_gradient(self, indices: np.ndarray) -> Array:
         """Sum over these records of their (clipped, in a private run) gradients: float64 [D], NOT private."""
-        backend, clipper = self.backend, self.plan.clipper
-        total = backend.xp.zeros(self.plan.network.size, dtype=backend.xp.float64)
-        context = ClipContext(self.step, self.plan.steps, rounding_margin(self.dtype))
-        losses = []
-        for x, y in self._chunks(indices):
-            rows = self._gradients[: len(y)]
-            losses.append(self.plan.network.per_sample_gradients(backend.xp, self.theta, x, y, rows))
-            if clipper is None:
-                total += rows.sum(axis=0)
-            else:
-                total += clipped_sum(backend, clipper, rows, self._groups, context)
+        xp = self.backend.xp
+        total = xp.zeros(self.plan.network.size, dtype=xp.float64)
+        chunks = [indices[start : start + self.chunk] for start in range(0, len(indices), self.chunk)]
+        loss = 0.0
+        for part, losses in self._map(self._chunk_sum, chunks):
+            total += part
+            if self.watch_private:
+                loss += float(self.backend.to_host(losses.sum()))
         if self.watch_private:
-            seen = [float(backend.to_host(loss.sum())) for loss in losses]
-            self.private_losses.append(sum(seen) / max(len(indices), 1))
+            self.private_losses.append(loss / max(len(indices), 1))
         return total
+
+    def _map(self, work: Callable[[Part], Result], parts: list[Part]) -> Iterator[Result]:
+        """Results in the order of the parts, several at a time where there are workers for it."""
+        if self.workers == 1 or len(parts) < 2:
+            return map(work, parts)
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.workers)
+        return self._pool.map(work, parts)
 
     def advance(self) -> None:
         """Take one step."""
@@ -135,15 +164,18 @@ class Trainer:
     def accuracy(self, split: Split | None = None) -> float:
         """Share of records (the test split's by default) whose label is predicted, in [0, 1]."""
         split = self.data.test if split is None else split
-        right = 0
-        xp, network = self.backend.xp, self.plan.network
-        for start in range(0, len(split.y), _EVALUATION_CHUNK):
-            part = slice(start, start + _EVALUATION_CHUNK)
+        parts = [
+            slice(start, start + _EVALUATION_CHUNK) for start in range(0, len(split.y), _EVALUATION_CHUNK)
+        ]
+
+        def hits(part: slice) -> int:
+            xp = self.backend.xp
             x = self.data.prepare(xp, self.backend.asarray(split.x[part]))
-            predicted = xp.argmax(network.logits(xp, self.theta, x), axis=1)
-            hits = (predicted == self.backend.asarray(split.y[part])).sum()
-            right += int(self.backend.to_host(hits))
-        return right / len(split.y)
+            with np.errstate(all="ignore"):
+                predicted = xp.argmax(self.plan.network.logits(xp, self.theta, x), axis=1)
+            return int(self.backend.to_host((predicted == self.backend.asarray(split.y[part])).sum()))
+
+        return sum(self._map(hits, parts)) / len(split.y)
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything a resumed run needs, as host arrays. Holds the secret root of the random streams."""

@@ -53,7 +53,7 @@ def _nodes(low: float, high: float, h: float) -> np.ndarray | None:
 
 
 def _remove_nodes(q: float, sigma: np.ndarray, alpha: float, h: float) -> np.ndarray | None:
-    """Nodes [n] or [M, n] of the remove direction's integrand: bumps near t = 0 and near t = alpha / sigma."""
+    """Nodes [n] or [M, n] where the integrand lives: bumps near t = 0 and near t = alpha / sigma."""
     near, far = float(sigma.max()), float(sigma.min())
     reach = max(alpha, 2.0)
     log_floor = alpha * math.log(q) + alpha * (alpha - 1) / (2 * near**2)  # log A is at least this

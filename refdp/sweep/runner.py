@@ -64,7 +64,7 @@ def run_one(config: RunConfig) -> tuple[float, float]:
     """Train one configuration whose noise is known; (test accuracy, seconds of training)."""
     keep_freed_memory()
     plan, data = build(config, _dataset(config))
-    trainer = Trainer(plan, data, get_backend(config.backend), Streams.from_seed(config.seed))
+    trainer = Trainer(plan, data, get_backend(config.backend), Streams.from_seed(config.seed), workers=1)
     with threadpool_limits(1, user_api="blas"):
         begun = time.perf_counter()
         while trainer.step < plan.steps:

@@ -9,6 +9,7 @@ Nothing of refdp is used here.
 
 from __future__ import annotations
 
+import itertools
 import math
 from fractions import Fraction
 from typing import Any
@@ -81,7 +82,7 @@ def log_moment(q: float, sigma: float, alpha: float, precision: int, direction: 
         for low, high in windows:
             inner = [x for x in (-10.0, 0.0, 10.0, even, far - 10, far, far + 10) if low + 1 < x < high - 1]
             cut = [low, *sorted(inner), high]
-            for start, end in zip(cut, cut[1:], strict=False):
+            for start, end in itertools.pairwise(cut):
                 integrand = far_out if direction == 1 and start >= even else near_zero
                 ends = acb(exact(start)), acb(exact(end))
                 total += acb.integral(integrand, *ends, rel_tol=tolerance, abs_tol=tolerance)

@@ -9,7 +9,7 @@ import hockey_stick
 import named_checks
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from named_checks import poisson
 
@@ -43,6 +43,7 @@ def ledgers(draw: st.DrawFn) -> Ledger:
 
 
 @given(ledgers(), _DELTAS)
+@settings(max_examples=20)
 def test_lower_never_above_upper(ledger: Ledger, at: float) -> None:
     bounds = epsilon(ledger, at)
     assert bounds.upper >= 0
@@ -51,6 +52,7 @@ def test_lower_never_above_upper(ledger: Ledger, at: float) -> None:
 
 
 @given(ledgers(), st.one_of(st.floats(0, 100), st.floats(0, 1e308)))
+@settings(max_examples=15)
 def test_delta_lower_never_above_upper(ledger: Ledger, at: float) -> None:
     bounds = delta(ledger, at)
     assert 0 <= bounds.upper <= 1
@@ -82,7 +84,7 @@ def _one_step_epsilon(q: float, sigma: float, at: float) -> float:
     low, high = mpmath.mpf(0), mpmath.mpf(1)
     while exact(high) > at:
         low, high = high, 2 * high
-    for _ in range(60):
+    for _ in range(40):
         middle = (low + high) / 2
         low, high = (middle, high) if exact(middle) > at else (low, middle)
     return float(high)
@@ -91,7 +93,7 @@ def _one_step_epsilon(q: float, sigma: float, at: float) -> float:
 def test_one_step_against_mpmath() -> None:
     rng = random.Random(9)
     with mpmath.workdps(60):
-        for _ in range(120):
+        for _ in range(40):
             q, sigma = 10 ** rng.uniform(-4, -0.001), 10 ** rng.uniform(-1, 1.5)
             at = 10 ** rng.uniform(-12, -0.5)
             exact = _one_step_epsilon(q, sigma, at)
@@ -102,10 +104,10 @@ def test_one_step_against_mpmath() -> None:
 
 def test_two_and_three_unequal_steps() -> None:
     rng = random.Random(10)
-    for trial in range(20):
+    for trial in range(6):
         steps = [(10 ** rng.uniform(-2.5, -0.05), 10 ** rng.uniform(-0.5, 0.8)) for _ in range(2 + trial % 2)]
         at = 10 ** rng.uniform(-6, -1)
-        points = 1200 if len(steps) == 2 else 400
+        points = 1200 if len(steps) == 2 else 300
         exact = hockey_stick.epsilon(steps, at, points)
         events = tuple(GaussianEvent(s, Sampling("poisson", q)) for q, s in steps)
         bounds = epsilon(Ledger("zero-out", events), at)
@@ -150,7 +152,9 @@ def test_no_noise_and_nothing() -> None:
     assert epsilon(poisson(0.1, 0.0, 10), 1e-5).upper == math.inf
     assert epsilon(poisson(0.1, 0.0, 10), 1e-5).lower == math.inf
     assert epsilon(poisson(1e-9, 0.0, 10), 1e-5).lower == 0.0  # drawn with probability 1e-8 < delta
-    assert epsilon(Ledger("add-remove", (GaussianEvent(0.0, Sampling("full-batch")),)), 1e-5).lower == math.inf
+    assert (
+        epsilon(Ledger("add-remove", (GaussianEvent(0.0, Sampling("full-batch")),)), 1e-5).lower == math.inf
+    )
     silent = Schedule("constant", 5, 0.0)
     assert epsilon(poisson(0.1, silent, 5), 1e-5).upper == math.inf
     nothing = (
@@ -189,11 +193,11 @@ def test_beyond_the_stated_ranges() -> None:
         Ledger("add-remove", (GaussianEvent(1e-150, full),)),
         Ledger("add-remove", (GaussianEvent(1e200, full),)),
     ):
-        for at in (1e-300, 1e-5, 0.5):
+        for at in (1e-300, 0.1):
             bounds = epsilon(ledger, at)
             assert 0 <= bounds.lower <= bounds.upper
         assert math.isfinite(bounds.lower)
-        for at in (0.0, 1.0, 1e200, 1e308):
+        for at in (0.0, 1.0, 1e308):
             assert 0 < delta(ledger, at).upper <= 1
     tiny = Ledger("add-remove", (GaussianEvent(1e200, full),))
     assert epsilon(tiny, 1e-300).upper > 0  # mu^2 underflows, but something was released

@@ -12,7 +12,16 @@ import numpy as np
 import pytest
 
 import refdp.accounting as acc
-from refdp.accounting import _quadrature, accountant, calibrate, conversion, lower, orders, rdp_poisson, schedules
+from refdp.accounting import (
+    _quadrature,
+    accountant,
+    calibrate,
+    conversion,
+    lower,
+    orders,
+    rdp_poisson,
+    schedules,
+)
 
 Patch = pytest.MonkeyPatch
 
@@ -93,7 +102,9 @@ def _midpoint(patch: Patch) -> None:
         return (bounds.lower + bounds.upper) / 2
 
     def lax(ledger: acc.Ledger, delta: float, accountant: str = "all") -> acc.Bounds:
-        return dataclasses.replace(acc.epsilon(ledger, delta, accountant), upper=middle(ledger, delta, accountant))
+        return dataclasses.replace(
+            acc.epsilon(ledger, delta, accountant), upper=middle(ledger, delta, accountant)
+        )
 
     patch.setattr(calibrate, "epsilon_upper", middle)
     patch.setattr(calibrate, "epsilon", lax)
@@ -125,8 +136,7 @@ def _arithmetic_normalisation(patch: Patch) -> None:
     patch.setattr(schedules.Schedule, "ratios", wrong)
 
 
-def _no_op_counted(patch: Patch) -> None:
-    patch.setattr(acc.GaussianEvent, "is_no_op", lambda self: False)
+def _nothing_costs_something(patch: Patch) -> None:
     patch.setattr(accountant._Composition, "is_empty", lambda self: False)
 
 
@@ -159,7 +169,7 @@ FAULTS: list[tuple[Callable[[Patch], None], Callable[[], None]]] = [
     (_low_end_of_the_bracket, named_checks.check_calibration_keeps_target),
     (_effective_multiplier, named_checks.check_harmonic_schedule_exceeds),
     (_arithmetic_normalisation, named_checks.check_schedule_rdp_above_harmonic),
-    (_no_op_counted, named_checks.check_empty_is_free),
+    (_nothing_costs_something, named_checks.check_empty_is_free),
     (_lower_ignores_delta, named_checks.check_lower_below_exact),
     (_lower_takes_least_noisy, named_checks.check_lower_below_exact),
     (_noise_inverted, named_checks.check_monotone_in_noise),
@@ -167,7 +177,9 @@ FAULTS: list[tuple[Callable[[Patch], None], Callable[[], None]]] = [
 
 
 @pytest.mark.parametrize(("fault", "check"), FAULTS, ids=[f"{f.__name__[1:]}" for f, _ in FAULTS])
-def test_fault_is_caught(fault: Callable[[Patch], None], check: Callable[[], None], monkeypatch: Patch) -> None:
+def test_fault_is_caught(
+    fault: Callable[[Patch], None], check: Callable[[], None], monkeypatch: Patch
+) -> None:
     fault(monkeypatch)
     with pytest.raises(AssertionError):
         check()

@@ -20,10 +20,17 @@ assert 0 < bounds.lower < bounds.upper < 5
 assert acc.calibrate_noise_multiplier(3.0, 1e-5, 0.01, 100).epsilon.upper <= 3.0
 print(acc.__file__)
 names = sorted(n for n in sys.modules if n == "refdp" or n.startswith("refdp."))
-tops = {n.split(".")[0] for n, m in sys.modules.items() if getattr(m, "__file__", None)}
-extra = sorted(t for t in tops if t not in sys.stdlib_module_names and t not in ("numpy", "scipy", "refdp"))
+import os, sysconfig, numpy, scipy
+files = {n: m.__file__ for n, m in sys.modules.items() if getattr(m, "__file__", None)}
+paths = sysconfig.get_paths()
+inside = [os.path.dirname(m.__file__) for m in (numpy, scipy)] + [os.path.dirname(os.path.dirname(acc.__file__))]
+def foreign(file):
+    if any(file.startswith(folder + os.sep) for folder in inside):
+        return False
+    return "site-packages" in file or not file.startswith((paths["stdlib"], paths["platstdlib"]))
+extra = sorted({n.split(".")[0] for n, f in files.items() if foreign(f)})
 print(" ".join(n for n in names if n != "refdp" and not n.startswith("refdp.accounting")) or "-")
-print(" ".join(e for e in extra if e not in ("__main__",) and e not in BEFORE) or "-")
+print(" ".join(e for e in extra if e not in BEFORE) or "-")
 """
 
 

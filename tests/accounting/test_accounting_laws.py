@@ -18,7 +18,7 @@ from refdp.accounting import Bounds, GaussianEvent, Ledger, Sampling, Schedule, 
 
 _SIGMAS = st.floats(-0.5, 3).map(lambda e: 10.0**e)
 _RATES = st.floats(-6, 0).map(lambda e: 10.0**e)
-_COUNTS = st.floats(0, 5).map(lambda e: int(10.0**e))
+_COUNTS = st.floats(0, 4).map(lambda e: int(10.0**e))
 _DELTAS = st.floats(-20, -0.3).map(lambda e: 10.0**e)
 _FACTORS = st.floats(1.0, 3.0)
 
@@ -30,12 +30,14 @@ def _no_higher(less: Bounds, more: Bounds) -> None:
 
 
 @given(_RATES, _SIGMAS, _COUNTS, _DELTAS, _FACTORS)
-@settings(max_examples=20)
+@settings(max_examples=8)
 def test_less_is_never_more(q: float, sigma: float, count: int, at: float, factor: float) -> None:
     base = epsilon(poisson(q, sigma, count), at)
     _no_higher(epsilon(poisson(q, sigma * factor, count), at), base)
     _no_higher(epsilon(poisson(q, sigma, int(count / factor)), at), base)
-    by_rdp = epsilon(poisson(q, sigma, count), at, "rdp")  # at rate 1 the exact Gaussian is known, below 1 not
+    by_rdp = epsilon(
+        poisson(q, sigma, count), at, "rdp"
+    )  # at rate 1 the exact Gaussian is known, below 1 not
     _no_higher(epsilon(poisson(q / factor, sigma, count), at), by_rdp)
     _no_higher(epsilon(poisson(q, sigma, count), min(at * factor, 0.9)), base)
 
@@ -49,7 +51,7 @@ def _relative(a: float, b: float) -> float:
 
 
 @given(st.lists(st.tuples(_RATES, _SIGMAS, _COUNTS), min_size=2, max_size=4), _DELTAS, st.randoms())
-@settings(max_examples=10)
+@settings(max_examples=6)
 def test_order_splitting_and_no_ops(parts: list[tuple[float, float, int]], at: float, rng: object) -> None:
     events = [GaussianEvent(s, Sampling("poisson", q), n) for q, s, n in parts]
     whole = epsilon(Ledger("zero-out", tuple(events)), at)
@@ -80,12 +82,15 @@ def test_rate_one_is_full_batch(sigma: float, count: int, at: float) -> None:
 
 
 @given(st.floats(-0.95, 0.95), st.integers(2, 300), st.data())
-@settings(max_examples=15)
+@settings(max_examples=7)
 def test_prefix_of_a_schedule(amplitude: float, steps: int, data: st.DataObject) -> None:
     schedule = Schedule("cosine", steps, 1.0, {"amplitude": amplitude})
     cut = data.draw(st.integers(0, steps))
     event = GaussianEvent(schedule, Sampling("poisson", 0.02), cut)
-    prefix, whole = epsilon(Ledger("add-remove", (event,)), 1e-5), epsilon(poisson(0.02, schedule, steps), 1e-5)
+    prefix, whole = (
+        epsilon(Ledger("add-remove", (event,)), 1e-5),
+        epsilon(poisson(0.02, schedule, steps), 1e-5),
+    )
     _no_higher(prefix, whole)
     one_by_one = [GaussianEvent(s, event.sampling) for s in schedule.noise_multipliers()[:cut]]
     assert _relative(epsilon(Ledger("add-remove", tuple(one_by_one)), 1e-5).upper, prefix.upper) < 1e-12
@@ -119,7 +124,7 @@ def test_ledgers_are_immutable() -> None:
     before = epsilon(ledger, 1e-5)
     parameters["amplitude"] = 0.9
     events.append(events[0])
-    grown = ledger + [GaussianEvent(1.0, Sampling("poisson", 0.1))]
+    grown = ledger + Ledger("add-remove", (GaussianEvent(1.0, Sampling("poisson", 0.1)),))
     assert (len(ledger.events), len(grown.events)) == (1, 2)
     assert epsilon(ledger, 1e-5) == before
     with pytest.raises(dataclasses.FrozenInstanceError):

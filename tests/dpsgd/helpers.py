@@ -57,6 +57,7 @@ def small_trainer(
     backend: Backend | None = None,
     chunk: int | None = None,
     dtype: Any = np.float64,
+    workers: int = 1,
     **plan: Any,
 ) -> Trainer:
     data = small_data()
@@ -67,4 +68,5 @@ def small_trainer(
         Streams.from_seed(seed),
         physical_batch_size=chunk,
         dtype=dtype,
+        workers=workers,
     )
