@@ -75,7 +75,7 @@ class Schedule:
     def __post_init__(self) -> None:
         if not isinstance(self.kind, str) or self.kind not in _SHAPES:
             raise AccountingError(f"unknown schedule {self.kind!r}: choose one of {', '.join(shape_names())}")
-        object.__setattr__(self, "steps", _checks.whole("schedule steps", self.steps, maximum=10**8))
+        object.__setattr__(self, "steps", _checks.whole("schedule steps", self.steps, maximum=10**6))
         object.__setattr__(self, "scale", _checks.non_negative("schedule scale", self.scale))
         if not isinstance(self.parameters, Mapping):
             raise AccountingError(f"schedule parameters = {self.parameters!r}: must be names and numbers")

@@ -16,6 +16,7 @@ from refdp.accounting import (
     _quadrature,
     accountant,
     calibrate,
+    composition,
     conversion,
     lower,
     orders,
@@ -81,7 +82,7 @@ def _cancelling_moment(patch: Patch) -> None:
 
 
 def _sensitivity_one(patch: Patch) -> None:
-    patch.setattr(accountant, "sensitivity_factor", lambda neighboring: 1.0)
+    patch.setattr(composition, "sensitivity_factor", lambda neighboring: 1.0)
 
 
 def _amplified_shuffle(patch: Patch) -> None:
@@ -137,7 +138,7 @@ def _arithmetic_normalisation(patch: Patch) -> None:
 
 
 def _nothing_costs_something(patch: Patch) -> None:
-    patch.setattr(accountant._Composition, "is_empty", lambda self: False)
+    patch.setattr(composition.Composition, "is_empty", lambda self: False)
 
 
 def _lower_ignores_delta(patch: Patch) -> None:
@@ -151,8 +152,8 @@ def _lower_takes_least_noisy(patch: Patch) -> None:
 
 
 def _noise_inverted(patch: Patch) -> None:
-    right = accountant.rdp_values
-    patch.setattr(accountant, "rdp_values", lambda q, s, a: right(q, 1 / s, a))
+    right = composition.rdp_values
+    patch.setattr(composition, "rdp_values", lambda q, s, a: right(q, 1 / s, a))
 
 
 FAULTS: list[tuple[Callable[[Patch], None], Callable[[], None]]] = [
