@@ -24,7 +24,7 @@ class Recipe:
     epochs: int
 
 
-_IMAGES = Recipe("mnistnet:activation=tanh", 1024, 0.1, 2.0, "sgd:momentum=0.9", "cosine", 30)
+_IMAGES = Recipe("mnistnet:activation=tanh", 1024, 0.1, 1.0, "sgd:momentum=0.9", "constant", 40)
 
 RECIPES = {
     # after Tramer & Boneh 2021 (arXiv 2011.11660): small clip norm, tanh, large learning rate

@@ -25,6 +25,7 @@ class IdxSource(Source):
     files = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
     pairs = ((TRAIN_IMAGES, TRAIN_LABELS), (TEST_IMAGES, TEST_LABELS))
     max_bytes = 2 * (16 + 60000 * 28 * 28)
+    centre: bool
     mean: ClassVar[tuple[float, ...]]
     std: ClassVar[tuple[float, ...]]
 
@@ -66,7 +67,7 @@ class IdxSource(Source):
             train,
             test,
             self.num_classes,
-            self.mean,
+            self.mean if self.centre else (0.0,),
             self.std,
             caveats_of(self, payloads),
             {file: payload.sha256 for file, payload in payloads.items()},

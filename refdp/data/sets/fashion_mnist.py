@@ -25,6 +25,8 @@ def _resplit(sha256: str) -> tuple[Known, ...]:
 class FashionMnist(IdxSource):
     """60,000 train and 10,000 test images. mean and std: the usual public constants of the train split."""
 
+    centre: bool = False
+
     name = "fashion-mnist"
     mean = (0.2860,)
     std = (0.3530,)
