@@ -23,7 +23,9 @@ def console_examples() -> list[tuple[str, str, str]]:
             lines = [line.strip() for line in block.splitlines()]
             starts = [i for i, line in enumerate(lines) if line.startswith("$ refdp ")]
             for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
-                found.append((page.name, lines[start].removeprefix("$ refdp "), "\n".join(lines[start + 1 : end])))
+                found.append(
+                    (page.name, lines[start].removeprefix("$ refdp "), "\n".join(lines[start + 1 : end]))
+                )
     return found
 
 
@@ -50,13 +52,17 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_python_examples_run() -> None:
-    for block in re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL):
+    for block in re.findall(
+        r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL
+    ):
         exec(compile(block, "README.md", "exec"), {})
 
 
 def test_the_pages_name_files_that_exist() -> None:
     for page in PAGES:
-        for path in re.findall(r"`((?:refdp|tests|benchmarks)/[\w/]+\.py)`", page.read_text(encoding="utf-8")):
+        for path in re.findall(
+            r"`((?:refdp|tests|benchmarks)/[\w/]+\.py)`", page.read_text(encoding="utf-8")
+        ):
             assert (ROOT / path).exists(), f"{page.name}: {path}"
 
 
@@ -66,7 +72,9 @@ def test_no_page_holds_a_placeholder() -> None:
 
 
 def test_ci_runs_the_commands_that_readme_gives() -> None:
-    commands = re.findall(r"^python3 -m venv .*$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    commands = re.findall(
+        r"^python3 -m venv .*$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert len(commands) == 2
     assert commands[0].endswith("refdp sweep")
     assert commands[1].endswith("python -m pytest")

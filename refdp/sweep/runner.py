@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -93,6 +95,18 @@ def record_of(config: RunConfig, bounds: Bounds | None, accuracy: float, seconds
     }
 
 
+def _end_with_parent() -> None:
+    """In a worker: end when the parent is gone, even if it was killed without a chance to say so."""
+
+    def watch(parent: Any) -> None:
+        parent.join()
+        os._exit(1)
+
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=watch, args=(parent,), daemon=True).start()
+
+
 def run_grid(runs: list[RunConfig], bounds: dict[float, Bounds], jobs: int) -> Iterator[Record]:
     """Records in the order in which the runs end. Results do not depend on ``jobs``."""
 
@@ -106,7 +120,7 @@ def run_grid(runs: list[RunConfig], bounds: dict[float, Bounds], jobs: int) -> I
             yield finished(config, run_one(config))
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_with_parent) as pool:
         waiting = {pool.submit(run_one, config): config for config in runs}
         try:
             while waiting:

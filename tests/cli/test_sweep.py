@@ -212,3 +212,31 @@ def test_s1s_sweep_with_fixed_order_agrees_with_its_published_means(tmp_path: Pa
         want = published[cell["clip_norm"]][cell["noise_multiplier"]]
         centre, width = want if isinstance(want, tuple) else (want, 0.03)
         assert abs(cell["mean"] - centre) <= width, cell
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to see child processes")
+def test_a_killed_sweep_leaves_no_workers_behind(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    options = ["sweep", "--epochs", "5000", "--jobs", "2", "--output", str(path), "--quiet"]
+    command = [sys.executable, "-c", "from refdp.cli import main; main()", *options]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        workers: list[str] = []
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and len(workers) < 2:
+            time.sleep(0.1)
+            spawned = [pid for pid in children.read_text().split() if "spawn_main" in _command_line(pid)]
+            workers = [pid for pid in spawned if len(list(Path(f"/proc/{pid}/task").iterdir())) > 1]
+        assert len(workers) >= 2
+        process.kill()
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and any("spawn_main" in _command_line(pid) for pid in workers):
+        time.sleep(0.1)
+    assert not [pid for pid in workers if "spawn_main" in _command_line(pid)]
+
+
+def _command_line(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
