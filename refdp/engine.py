@@ -139,9 +139,13 @@ class Trainer:
 
     def advance(self) -> None:
         """Take one step."""
+        if self.step >= self.plan.steps:
+            raise RefDPError(f"step = {self.step}: the plan has {self.plan.steps} steps and all were taken")
+        with np.errstate(all="ignore"):  # weights that overflow are the user's to see in the accuracy
+            self._advance()
+
+    def _advance(self) -> None:
         plan, backend = self.plan, self.backend
-        if self.step >= plan.steps:
-            raise RefDPError(f"step = {self.step}: the plan has {plan.steps} steps and all were taken")
         batch = plan.sampler.batch(self.step, self.streams)
         with np.errstate(
             all="ignore"
@@ -190,6 +194,11 @@ class Trainer:
         if set(state) != expected or state["theta"].shape != (self.plan.network.size,):
             raise RefDPError(
                 "checkpoint: does not belong to this plan (other model or optimizer); start afresh"
+            )
+        step = state["step"]
+        if step.shape != () or step.dtype.kind != "i" or not 0 <= int(step) <= self.plan.steps:
+            raise RefDPError(
+                f"checkpoint: step = {step!r}: must be a whole number from 0 to {self.plan.steps}"
             )
         root = int.from_bytes(state["root"].tobytes(), "little")
         self.streams = Streams(root, self.streams.seed_is_known)

@@ -6,6 +6,8 @@ import json
 import math
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,24 @@ def write_atomically(path: Path, content: bytes, *, private: bool = False) -> No
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def exclusive(directory: Path) -> Iterator[None]:
+    """Work in a directory alone: a second process is refused while the first is at it (where the system can lock)."""
+    try:
+        import fcntl
+    except ImportError:  # no such locks on this system
+        yield
+        return
+    with open(directory / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RefDPError(
+                f"{str(directory)!r}: another process is at work there; wait for it to end"
+            ) from None
+        yield
 
 
 def to_json_value(value: Any) -> Any:

@@ -1,11 +1,13 @@
-"""A run's directory: config.json, ledger.json, metrics.csv, checkpoint.npz, environment.json.
+"""A run's directory: config.json, ledger.json, metrics.csv, checkpoint.npz, environment.json, weights.npz.
 
-The checkpoint holds the root of the random streams, which is secret: it is written readable by its owner only.
+weights.npz is the trained model, made to be shared. The checkpoint is not: it holds the root of the random
+streams, which is secret, and is written readable by its owner only.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import platform
 import sys
@@ -19,6 +21,8 @@ import scipy
 import refdp
 from refdp.accounting import Ledger
 from refdp.config import RunConfig
+from refdp.data import Dataset
+from refdp.engine import Trainer
 from refdp.errors import RefDPError
 from refdp.files import dumps, read_json, write_atomically
 
@@ -26,16 +30,32 @@ PUBLIC_COLUMNS = ("step", "epoch", "test_accuracy", "epsilon_upper", "delta")
 PRIVATE_COLUMN = "NOT_PRIVATE_train_loss"
 
 
-class RunDirectory:
-    """Reads and writes one run's files, each write atomic."""
+def fingerprint(config: RunConfig, data: Dataset) -> bytes:
+    """SHA-256 of everything that decides what a run releases: its configuration and its training records."""
+    choices = {k: v for k, v in config.to_json().items() if k not in ("data_dir", "physical_batch_size")}
+    digest = hashlib.sha256(dumps(choices).encode())
+    for array in (data.train.x, data.train.y):
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.digest()
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+
+class RunDirectory:
+    """Reads and writes one run's files, each write atomic.
+
+    G1. A checkpoint goes with one configuration, one set of training records and one ledger; with others, or
+        without it where something was released already, a run is not resumed: its ledger would not be true.
+    """
+
+    def __init__(self, path: Path, identity: bytes = b"") -> None:
+        self.path, self.identity = path, identity
 
     @classmethod
-    def create(cls, path: Path, config: RunConfig, backend: str) -> RunDirectory:
+    def create(cls, path: Path, config: RunConfig, data: Dataset) -> RunDirectory:
         """A new directory with its config and environment; one that holds a run already is refused."""
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if path.exists() and not path.is_dir():
+            raise RefDPError(f"--output {str(path)!r}: is a file; choose a directory")
+        if path.exists() and any(path.iterdir()):
             raise RefDPError(
                 f"--output {str(path)!r}: exists and is not empty; choose another, or use --resume"
             )
@@ -43,9 +63,9 @@ class RunDirectory:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RefDPError(f"--output {str(path)!r}: cannot be made ({error.strerror})") from None
-        run = cls(path)
+        run = cls(path, fingerprint(config, data))
         run._json("config.json", config.to_json())
-        run._json("environment.json", environment(backend))
+        run._json("environment.json", environment(config.backend))
         return run
 
     def _json(self, name: str, document: Any) -> None:
@@ -59,6 +79,12 @@ class RunDirectory:
         """What has been released so far; a baseline has none."""
         if ledger is not None:
             self._json("ledger.json", ledger.to_json())
+
+    def write_weights(self, arrays: dict[str, np.ndarray]) -> None:
+        """The released weights by name, in PyTorch's layouts: the file to share."""
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **arrays)
+        write_atomically(self.path / "weights.npz", buffer.getvalue())
 
     def write_metrics(self, rows: list[dict[str, Any]]) -> None:
         """One row an evaluation; a private column is there only where it was asked for, and says what it is."""
@@ -74,17 +100,18 @@ class RunDirectory:
         path = self.path / "metrics.csv"
         if not path.exists():
             return []
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = [dict(row) for row in csv.DictReader(file)]
-        kept = []
-        for row in rows:
-            if int(row["step"]) <= steps:
-                kept.append({k: v for k, v in row.items() if v != ""})
-        return kept
+        try:
+            rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+            return [{k: v for k, v in row.items() if v != ""} for row in rows if int(row["step"]) <= steps]
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise RefDPError(
+                f"metrics {str(path)!r}: damaged; move it away to resume without its rows"
+            ) from None
 
     def write_checkpoint(self, state: dict[str, np.ndarray]) -> None:
         """Everything needed to go on, secret random root included."""
         buffer = io.BytesIO()
+        state = {**state, "fingerprint": np.frombuffer(self.identity, dtype=np.uint8)}
         np.savez(buffer, allow_pickle=False, **dict(state.items()))
         write_atomically(self.path / "checkpoint.npz", buffer.getvalue(), private=True)
 
@@ -100,6 +127,30 @@ class RunDirectory:
             raise RefDPError(
                 f"checkpoint {str(path)!r}: damaged ({type(error).__name__}); start afresh"
             ) from None
+
+    def resume(self, trainer: Trainer) -> None:
+        """Bring a trainer of this directory's plan to the last checkpoint; refuse what does not belong together."""
+        where, released = f"run directory {str(self.path)!r}", self._ledger()
+        state = self.read_checkpoint()
+        if state is None:
+            if self.read_metrics(trainer.plan.steps) or (released is not None and released.events):
+                raise RefDPError(
+                    f"{where}: its checkpoint.npz is gone, but steps were released; start a new run"
+                )
+            return
+        if state.pop("fingerprint", np.empty(0)).tobytes() != self.identity:
+            raise RefDPError(
+                f"{where}: config.json or the training data changed since the checkpoint; a run goes on as it began"
+            )
+        trainer.load_state(state)
+        if trainer.plan.private:
+            expected = trainer.plan.ledger(trainer.step)
+            if released is None or released.to_json() != expected.to_json():
+                raise RefDPError(f"{where}: ledger.json is not the ledger of its checkpoint; start a new run")
+
+    def _ledger(self) -> Ledger | None:
+        path = self.path / "ledger.json"
+        return Ledger.from_json(read_json(path, "ledger")) if path.exists() else None
 
 
 def environment(backend: str) -> dict[str, Any]:

@@ -20,13 +20,17 @@ from refdp.run_directory import PRIVATE_COLUMN, RunDirectory
 
 @dataclass(frozen=True)
 class Progress:
-    """What a listener is told after a step. The last three are None except after an evaluation."""
+    """What a listener is told after a step; from ``epoch`` on None except after an evaluation.
+
+    ``private_train_loss`` is un-noised, and None unless the run watches it.
+    """
 
     step: int
     steps: int
     epoch: int | None = None
     test_accuracy: float | None = None
     epsilon_upper: float | None = None
+    private_train_loss: float | None = None
 
 
 Listener = Callable[[Progress], None]
@@ -71,9 +75,13 @@ def run_to_end(
             row = evaluate(trainer, epoch)
             rows.append(row)
             upper = float(row["epsilon_upper"])
-            listener(Progress(trainer.step, steps, epoch, row["test_accuracy"], upper))
+            loss = row.get(PRIVATE_COLUMN)
+            listener(Progress(trainer.step, steps, epoch, row["test_accuracy"], upper, loss))
             if directory is not None:
                 save(trainer, directory, rows)
+    if directory is not None:
+        theta = trainer.backend.to_host(trainer.theta)
+        directory.write_weights(trainer.plan.network.to_framework(theta))
     return rows
 
 

@@ -51,7 +51,7 @@ class Bounds:
     at: float
     neighboring: str
     rdp: dict[str, Any] | None = None
-    gaussian: dict[str, float] | None = None
+    gaussian: dict[str, float | None] | None = None
     notes: tuple[str, ...] = field(default=())
 
 
@@ -124,7 +124,10 @@ def epsilon(ledger: Ledger, delta: float, accountant: str = "all") -> Bounds:
             notes.append("rdp: infinite at every order (a step without noise, or with far too little)")
     if "gaussian" in chosen:
         low = gaussian_epsilon(math.sqrt(whole.mu_squared) * (1 - WIDEN), delta)[0]
-        gauss_part = {"lower": low, "upper": _gaussian_upper(whole.mu_squared_upper, delta)}
+        gauss_part = {
+            "lower": None if _no_lower(ledger) else low,
+            "upper": _gaussian_upper(whole.mu_squared_upper, delta),
+        }
         uppers.append(gauss_part["upper"])
     if "unsampled" in chosen:
         uppers.append(_gaussian_upper(whole.mu_squared_unsampled, delta))
@@ -162,7 +165,7 @@ def delta(ledger: Ledger, epsilon: float, accountant: str = "all") -> Bounds:
     if "gaussian" in chosen:
         high = gaussian_delta(math.sqrt(whole.mu_squared_upper) * (1 + WIDEN), epsilon)[1]
         low = gaussian_delta(math.sqrt(whole.mu_squared) * (1 - WIDEN), epsilon)[0]
-        gauss_part = {"lower": low, "upper": high}
+        gauss_part = {"lower": None if _no_lower(ledger) else low, "upper": high}
         uppers.append(high)
         low_bound = None if _no_lower(ledger) else low
     if whole.poisson:

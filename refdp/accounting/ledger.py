@@ -57,12 +57,7 @@ class Ledger:
     def from_json(cls, document: dict[str, Any] | str) -> Ledger:
         """Read a ledger from a dict or a JSON text; NaN, unknown fields, events or versions are refused."""
         if isinstance(document, str):
-            try:
-                document = json.loads(document, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
-            except AccountingError:
-                raise
-            except (ValueError, RecursionError) as error:
-                raise AccountingError(f"ledger: not JSON ({error})") from None
+            document = parse(document)
         if not isinstance(document, dict) or document.get("schema") != SCHEMA:
             found = document.get("schema") if isinstance(document, dict) else type(document).__name__
             raise AccountingError(f"ledger schema = {found!r}: must be {SCHEMA!r}")
@@ -79,6 +74,16 @@ class Ledger:
             except AccountingError as error:
                 raise type(error)(f"ledger event {number}: {error}") from None
         return cls(document.get("neighboring", ADD_REMOVE), tuple(parsed))
+
+
+def parse(text: str) -> Any:
+    """JSON text to a document; NaN, infinities and keys given twice are refused."""
+    try:
+        return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+    except AccountingError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise AccountingError(f"ledger: not JSON ({error})") from None
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -72,6 +72,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except MemoryError:
+        return _fail("out of memory: choose a smaller model, batch or schedule")
+    except OSError as error:
+        place = f"{str(error.filename)!r}: " if error.filename else ""
+        return _fail(f"{place}{error.strerror or error}; mend that and try again")
     except Exception as error:
         if _is_input_error(error):
             return _fail(str(error))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from refdp.accounting import ACCOUNTANTS, AccountingError, Bounds, Ledger
 from refdp.accounting import delta as delta_of
 from refdp.accounting import epsilon as epsilon_of
+from refdp.accounting.ledger import parse
 from refdp.cli.ledger_flags import RunFlags, ledger_family, run_flags
 from refdp.cli.output import Output, output_options
 from refdp.cli.parameters import DELTA, NON_NEGATIVE
@@ -35,11 +36,14 @@ def describe(bounds: Bounds) -> str:
         )
     if bounds.gaussian:
         low, high = lower_figure(bounds.gaussian["lower"]), upper_figure(bounds.gaussian["upper"])
-        lines.append(f"  by Gaussian  {low} to {high}   exact: nothing is subsampled")
+        what = "upper, an unsampled step an epoch" if low == "unknown" else "exact: nothing is subsampled"
+        lines.append(f"  by Gaussian  {high if low == 'unknown' else f'{low} to {high}'}   {what}")
     return "\n".join([*lines, *(f"  note: {note}" for note in bounds.notes)])
 
 
 def _read_text(path: str) -> str:
+    if path == "-" and sys.stdin is None:
+        raise RefDPError("'-': standard input is closed; give a file")
     try:
         return sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
     except OSError as error:
@@ -52,7 +56,7 @@ def _read_text(path: str) -> str:
 
 def _answer_case(line: str) -> dict[str, Any]:
     try:
-        document = json.loads(line)
+        document = parse(line)
         if not isinstance(document, dict) or ("delta" in document) == ("epsilon" in document):
             raise AccountingError("a case is a ledger with either 'delta' or 'epsilon'")
         asked = {key: document.pop(key) for key in ("delta", "epsilon") if key in document}
@@ -60,15 +64,13 @@ def _answer_case(line: str) -> dict[str, Any]:
         if "delta" in asked:
             return bounds_to_json(epsilon_of(ledger, asked["delta"]))
         return bounds_to_json(delta_of(ledger, asked["epsilon"]))
-    except json.JSONDecodeError as error:
-        return {"error": f"not JSON ({error})"}
     except (AccountingError, RecursionError) as error:
         return {"error": " ".join(str(error).split())}
 
 
 def _cases(path: str) -> int:
     failed = False
-    for line in _read_text(path).splitlines():
+    for line in _read_text(path).split("\n"):
         if line.strip():
             answer = _answer_case(line)
             failed = failed or "error" in answer
@@ -92,7 +94,9 @@ def _cases(path: str) -> int:
     help="JSON Lines in and out: a ledger with delta or epsilon a line; - is stdin.",
 )
 @output_options
+@click.pass_context
 def epsilon(
+    ctx: click.Context,
     noise_multiplier: float | None,
     delta: float,
     accountant: str,
@@ -116,6 +120,11 @@ def epsilon(
     if (ledger_file is not None) + (cases is not None) + described > 1:
         raise RefDPError("--ledger, --cases: give one of them alone, without flags that describe a run")
     if cases is not None:
+        for name in ("delta", "accountant"):
+            if ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE:
+                raise RefDPError(
+                    f"--{name}: has no effect with --cases; each line says its own delta or epsilon"
+                )
         return _cases(cases)
     if ledger_file is not None:
         ledger = Ledger.from_json(_read_text(ledger_file))

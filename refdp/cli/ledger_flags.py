@@ -103,6 +103,8 @@ def _epoch_wise(flags: RunFlags) -> tuple[Callable[[float], tuple[GaussianEvent,
     if flags.sample_rate is not None:
         raise RefDPError(f"--sample-rate: {flags.sampling} batches have no sampling rate; give --epochs")
     sizes = flags.batch_size is not None and flags.dataset_size is not None
+    if not sizes and (flags.batch_size is not None or flags.dataset_size is not None):
+        raise RefDPError("--batch-size, --dataset-size: give both of them, or neither")
     if (flags.steps is None) == (flags.epochs is None):
         raise RefDPError("--steps, --epochs: give exactly one of them")
     if sizes:
@@ -135,10 +137,14 @@ def ledger_family(flags: RunFlags) -> tuple[Callable[[float], Ledger], int]:
     if flags.sampling == "full-batch" and flags.sample_rate not in (None, 1.0):
         raise RefDPError(f"--sample-rate {flags.sample_rate}: full batches have none; leave it out")
     full = flags.sampling == "full-batch"
+    if full and (flags.batch_size is not None or flags.dataset_size is not None):
+        raise RefDPError("--batch-size, --dataset-size: full batches take everybody; leave them out")
     rate = 1.0 if full else _rate(flags)
     steps = flags.epochs if full and flags.epochs is not None and flags.steps is None else _steps(flags, rate)
     scheme = Sampling("full-batch") if full else Sampling("poisson", rate=rate)
     relation = flags.neighboring or "add-remove"
+
+    parse_schedule(flags.schedule, 1, 1.0)
 
     def ledger(scale: float) -> Ledger:
         if steps == 0:

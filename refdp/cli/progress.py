@@ -15,9 +15,11 @@ from refdp.training import Listener, Progress
 
 def describe(progress: Progress) -> str:
     """Epoch, test accuracy and the epsilon spent so far (its upper bound)."""
+    loss = progress.private_train_loss
+    private = "" if loss is None else f"  NOT PRIVATE train loss {loss:.4f}"
     return (
         f"epoch {progress.epoch}  test accuracy {progress.test_accuracy:.4f}  "
-        f"epsilon so far <= {upper_figure(progress.epsilon_upper)}"
+        f"epsilon so far <= {upper_figure(progress.epsilon_upper)}{private}"
     )
 
 
@@ -31,7 +33,11 @@ def training_progress(quiet: bool, start: int = 0) -> Iterator[Listener]:
 
         def line(progress: Progress) -> None:
             if progress.epoch is not None:
-                console.print(f"step {progress.step}/{progress.steps}  {describe(progress)}", highlight=False)
+                console.print(
+                    f"step {progress.step}/{progress.steps}  {describe(progress)}",
+                    highlight=False,
+                    soft_wrap=True,
+                )
 
         yield line
     else:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,16 @@ from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from refdp.accounting import NEIGHBORING
+from refdp.accounting import NEIGHBORING, Bounds
 from refdp.cli.output import Output, output_options
-from refdp.cli.parameters import CLIP_NORM, COUNT, DELTA, POSITIVE, SEED, Name, Several
+from refdp.cli.parameters import CLIP_NORM, COUNT, DELTA, EPOCHS, POSITIVE, SEED, Name, Several
 from refdp.cli.train import SAMPLERS
+from refdp.config import RunConfig
 from refdp.errors import RefDPError
-from refdp.files import dumps, read_json, write_atomically
+from refdp.files import dumps, exclusive, read_json, write_atomically
 from refdp.sweep.grid import Grid, make_grid
 from refdp.sweep.records import append_run, read_runs, run_key, write_json, write_results
-from refdp.sweep.runner import record_of, run_grid, solve_levels
+from refdp.sweep.runner import data_digest, record_of, run_grid, solve_levels
 
 _NOT_GRID = ("jobs", "output", "resume", "validate_dir", "as_json", "quiet")
 
@@ -97,7 +99,7 @@ def _validate(directory: str, output: Output) -> int:
 )
 @click.option("--delta", type=DELTA, help="[default: 1e-5].")
 @click.option("--batch-size", type=COUNT)
-@click.option("--epochs", type=COUNT)
+@click.option("--epochs", type=EPOCHS)
 @click.option("--learning-rate", type=POSITIVE)
 @click.option("--optimizer", type=Name())
 @click.option("--lr-schedule", type=Name())
@@ -126,17 +128,28 @@ def sweep(ctx: click.Context, **options: Any) -> int:
         options["data_dir"] = str(Path(options["data_dir"]).resolve())
     grid = _start(path, flags["resume"], options, ctx)
     runs, bounds = solve_levels(grid.runs())
+    digest = data_digest(runs)
+    if flags["resume"] and grid.data_sha256 != digest:
+        raise RefDPError("--resume: the training data changed since the sweep began; start a new sweep")
+    grid = replace(grid, data_sha256=digest)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RefDPError(f"--output {str(path)!r}: cannot be made ({error.strerror})") from None
+    with exclusive(path):
+        return _run(path, grid, runs, bounds, flags["jobs"] or os.cpu_count() or 1, output)
+
+
+def _run(
+    path: Path, grid: Grid, runs: list[RunConfig], bounds: dict[float, Bounds], jobs: int, output: Output
+) -> int:
     write_atomically(path / "config.json", (dumps(grid.to_json(), indent=1) + "\n").encode())
     done = read_runs(path / "runs.jsonl") if (path / "runs.jsonl").exists() else []
     ended = {run_key(record) for record in done}
     missing = [config for config in runs if run_key(record_of(config, None, 0.0, 0.0)) not in ended]
     begun = time.perf_counter()
     with _progress(len(runs), len(runs) - len(missing), output.quiet) as listener:
-        for record in run_grid(missing, bounds, flags["jobs"] or os.cpu_count() or 1):
+        for record in run_grid(missing, bounds, jobs):
             append_run(path / "runs.jsonl", record)
             done.append(record)
             listener(record)
@@ -162,5 +175,9 @@ def _report(path: Path, grid: Grid, records: list[dict[str, Any]], output: Outpu
         console.print(sweep_table(summary))
     else:
         click.echo(plain_table(summary))
+    click.echo(
+        "Not covered by any epsilon here: the choice of the best cell, the test records, and whoever knows the\n"
+        "seeds (they are in the results, and let anyone subtract the noise): a sweep is for research."
+    )
     click.echo(f"results   {path}\npictures  " + "\n          ".join(str(picture) for picture in pictures))
     return 0

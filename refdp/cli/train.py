@@ -13,15 +13,16 @@ from click.core import ParameterSource
 from refdp.accounting import NEIGHBORING
 from refdp.backend import get_backend
 from refdp.cli.output import Output, output_options
-from refdp.cli.parameters import CLIP_NORM, COUNT, DELTA, NON_NEGATIVE, POSITIVE, SEED, Name
+from refdp.cli.parameters import CLIP_NORM, COUNT, DELTA, EPOCHS, NON_NEGATIVE, POSITIVE, SEED, Name
 from refdp.cli.progress import training_progress
 from refdp.config import RunConfig, build
 from refdp.engine import Trainer
 from refdp.errors import RefDPError
+from refdp.files import exclusive
 from refdp.recipes import recipe_for
 from refdp.report import NO_PRIVACY, bounds_to_json, privacy_statement
 from refdp.rng import Streams
-from refdp.run_directory import RunDirectory
+from refdp.run_directory import PRIVATE_COLUMN, RunDirectory, fingerprint
 from refdp.training import run_to_end, save
 
 SAMPLERS = ("poisson", "shuffle", "fixed-order")
@@ -103,7 +104,7 @@ def _resumed(directory: RunDirectory, ctx: click.Context, options: dict[str, Any
 @click.option("--learning-rate", type=POSITIVE)
 @click.option("--lr-schedule", type=Name(), help="constant or cosine.")
 @click.option(
-    "--epochs", type=COUNT, help="Passes over the data: ceil(epochs * dataset size / batch size) steps."
+    "--epochs", type=EPOCHS, help="Passes over the data: ceil(epochs * dataset size / batch size) steps."
 )
 @click.option("--seed", type=SEED, help="Known seed, for research only: it lets anyone subtract the noise.")
 @click.option("--backend", type=click.Choice(["numpy", "cupy"]), default="numpy", show_default=True)
@@ -129,11 +130,6 @@ def train(ctx: click.Context, **options: Any) -> int:
     config = _resumed(RunDirectory(path), ctx, options) if flags["resume"] else _config(options)
     backend = get_backend(config.backend)
     plan, data = build(config)
-    if flags["resume"]:
-        directory = RunDirectory(path)
-    else:
-        resolved = replace(config, noise_multiplier=plan.schedule.scale, neighboring=plan.neighboring)
-        directory = RunDirectory.create(path, resolved, config.backend)
     trainer = Trainer(
         plan,
         data,
@@ -142,15 +138,19 @@ def train(ctx: click.Context, **options: Any) -> int:
         physical_batch_size=config.physical_batch_size,
         watch_private=flags["show_private_metrics"],
     )
-    return _run(directory, config.epochs, trainer, output)
+    if flags["resume"]:
+        directory = RunDirectory(path, fingerprint(config, data))
+    else:
+        resolved = replace(config, noise_multiplier=plan.schedule.scale, neighboring=plan.neighboring)
+        directory = RunDirectory.create(path, resolved, data)
+    with exclusive(path):
+        return _run(directory, config.epochs, trainer, output)
 
 
 def _run(directory: RunDirectory, epochs: int, trainer: Trainer, output: Output) -> int:
     plan = trainer.plan
-    checkpoint = directory.read_checkpoint()
-    if checkpoint is not None:
-        trainer.load_state(checkpoint)
-    else:
+    directory.resume(trainer)
+    if trainer.step == 0:
         save(trainer, directory, [])  # the secret root is stored before anything is released under it
     output.say(f"{plan.steps} steps, noise multiplier {plan.schedule.scale:.6g}, sampler {plan.sampler.name}")
     if trainer.watch_private:
@@ -173,6 +173,10 @@ def _run(directory: RunDirectory, epochs: int, trainer: Trainer, output: Output)
         "output": str(directory.path),
     }
     statement = privacy_statement(plan, trainer.data, bounds, seed_is_known=trainer.streams.seed_is_known)
+    if any(PRIVATE_COLUMN in row for row in rows):
+        statement += (
+            "\n  - the un-noised training loss in metrics.csv, shown because it was asked for: NOT private"
+        )
     text = (
         f"test accuracy {answer['test_accuracy']:.4f} after {plan.steps} steps, {seconds:.1f} s\n{statement}"
     )

@@ -41,6 +41,7 @@ class Grid:
     clip_norms: list[float]
     seeds: list[int]
     baselines: bool = True
+    data_sha256: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """What ``config.json`` of a sweep directory holds; the level list that is not used is left out."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 import os
 import threading
@@ -12,6 +13,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from refdp.accounting import Bounds
@@ -35,6 +37,16 @@ def _data(name: str, data_dir: str | None, seed: int) -> Dataset:
 def _dataset(config: RunConfig) -> Dataset:
     synthetic = config.dataset.startswith("gaussian-clusters")
     return _data(config.dataset, config.data_dir, config.data_seed if synthetic else 0)
+
+
+def data_digest(runs: list[RunConfig]) -> str:
+    """SHA-256 over the training records of every data set in the grid."""
+    digest = hashlib.sha256()
+    for config in {(c.dataset, c.data_seed): c for c in runs}.values():
+        split = _dataset(config).train
+        for array in (split.x, split.y):
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def solve_levels(runs: list[RunConfig]) -> tuple[list[RunConfig], dict[float, Bounds]]:
