@@ -104,9 +104,7 @@ class RunDirectory:
             rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
             return [{k: v for k, v in row.items() if v != ""} for row in rows if int(row["step"]) <= steps]
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise RefDPError(
-                f"metrics {str(path)!r}: damaged; move it away to resume without its rows"
-            ) from None
+            raise RefDPError(f"metrics {str(path)!r}: damaged; start a new run") from None
 
     def write_checkpoint(self, state: dict[str, np.ndarray]) -> None:
         """Everything needed to go on, secret random root included."""
@@ -143,6 +141,11 @@ class RunDirectory:
                 f"{where}: config.json or the training data changed since the checkpoint; a run goes on as it began"
             )
         trainer.load_state(state)
+        rows = self.read_metrics(trainer.step)
+        if trainer.step and (not rows or int(rows[-1]["step"]) != trainer.step):
+            raise RefDPError(
+                f"{where}: metrics.csv does not reach step {trainer.step} of its checkpoint; start a new run"
+            )
         if trainer.plan.private:
             expected = trainer.plan.ledger(trainer.step)
             if released is None or released.to_json() != expected.to_json():

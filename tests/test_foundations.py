@@ -137,6 +137,13 @@ def test_backends_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
         get_backend("cupy")
 
 
+def test_without_a_seed_the_root_has_128_random_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr("secrets.randbits", lambda bits: asked.append(bits) or 5)
+    assert Streams.from_seed(None) == Streams(5, seed_is_known=False)
+    assert asked == [128]
+
+
 @pytest.mark.parametrize("seed", [-1, 2.5, True, "x", 2**128])
 def test_seeds_are_whole_numbers(seed: Any) -> None:
     with pytest.raises(RefDPError, match="seed"):

@@ -59,6 +59,13 @@ def check_noise() -> None:
         standardised.append((noisy - exact) / (noise_multiplier * clip_norm))
     by_step = np.array(standardised)
     assert stats.kstest(by_step.ravel(), "norm").pvalue > 1e-3, "noise is not N(0, 1) after standardising"
+    for one, other in itertools.combinations(range(steps), 2):
+        assert abs(np.corrcoef(by_step[one], by_step[other])[0, 1]) < 0.9, "noise is reused between steps"
+    shared = by_step.sum(axis=1) / np.sqrt(
+        by_step.shape[1]
+    )  # N(0, 1) a step unless coordinates depend on each other
+    chi_square = stats.chi2.cdf(float(np.sum(shared**2)), steps)
+    assert 1e-4 < chi_square < 1 - 1e-4, "noise is shared between coordinates"
     for half in (by_step[: steps // 2], by_step[steps // 2 :]):
         spread = half.std() / 1.0
         assert abs(spread - 1) < 5 / math.sqrt(2 * half.size), f"noise scale is off by a factor {spread:.3f}"

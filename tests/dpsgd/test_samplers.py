@@ -101,6 +101,19 @@ def test_only_poisson_is_amplified() -> None:
     assert eps["poisson"] < eps["shuffle"] == eps["fixed-order"] == pytest.approx(ten_gaussians, rel=1e-9)
 
 
+@pytest.mark.parametrize("name", ["shuffle", "fixed-order"])
+def test_a_started_epoch_is_charged(name: str) -> None:
+    (event,) = make(name).events(Schedule("constant", 40, 2.0), 5)  # 4 steps an epoch
+    assert event.sampling.epochs == 2
+    assert make(name).events(Schedule("constant", 40, 2.0), 8)[0].sampling.epochs == 2
+
+
+def test_two_roots_never_share_a_permutation() -> None:
+    sampler = make("shuffle")
+    one = sampler.batch(0, Streams.from_seed(1)).indices
+    assert not np.array_equal(one, sampler.batch(0, Streams.from_seed(2)).indices)
+
+
 def test_a_schedule_is_charged_to_the_worst_placed_record() -> None:
     schedule = Schedule("cosine", 8, 1.0, {"amplitude": 0.5})  # 2 epochs of 4 steps, noise falling
     noise = schedule.noise_multipliers().reshape(2, 4)

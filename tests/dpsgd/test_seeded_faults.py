@@ -53,6 +53,23 @@ def noise_reused(patch: Patch) -> None:
     patch.setattr(engine_module, "add_gaussian_noise", add)
 
 
+def noise_reused_now_and_then(patch: Patch) -> None:
+    from refdp.rng import Streams
+
+    noise = Streams.noise
+    patch.setattr(Streams, "noise", lambda self, step: noise(self, step % 7))
+
+
+def noise_centred(patch: Patch) -> None:
+    """Draws minus their mean: the coordinates are no longer independent."""
+
+    def add(backend: Any, total: Any, noise_multiplier: float, bound: float, seed: Any, dtype: Any) -> Any:
+        noisy = _add_noise(backend, total, noise_multiplier, bound, seed, dtype)
+        return noisy - (noisy - total).mean()
+
+    patch.setattr(engine_module, "add_gaussian_noise", add)
+
+
 def noise_per_chunk(patch: Patch) -> None:
     def clip(backend: Any, clipper: Any, rows: Any, groups: Any, context: Any) -> Any:
         clean = _clipped_sum(backend, clipper, rows, groups, context)
@@ -183,6 +200,17 @@ def _small_contribution() -> None:
         checks.check_contributions(float(seed_norm), 1.0, np.float32)
 
 
+def _subnormal_scales() -> None:
+    for norm in np.geomspace(1e29, 1e30, 60):
+        checks.check_contributions(float(norm), 1e-10, np.float32)
+
+
+def scales_rounded_to_nearest(patch: Patch) -> None:
+    import refdp.clippers.aggregate as aggregate
+
+    patch.setattr(aggregate, "_round_down", lambda xp, scales, dtype: scales.astype(dtype))
+
+
 def _cosine_budget() -> None:
     checks.check_cosine_budget(amplitude=0.25, steps=200, rate=0.005, target=3.0)
 
@@ -192,7 +220,10 @@ FAULTS: list[tuple[Callable[[Patch], None], Callable[[], None], str]] = [
     (noise_without_c, checks.check_noise, "noise"),
     (noise_wrong_by_a_third, checks.check_noise, "noise"),
     (noise_reused, checks.check_noise, "noise"),
+    (noise_reused_now_and_then, checks.check_noise, "reused"),
+    (noise_centred, checks.check_noise, "shared"),
     (noise_per_chunk, checks.check_noise, "noise"),
+    (scales_rounded_to_nearest, _subnormal_scales, "contributes"),
     (wrong_schedule_sign, checks.check_noise, "noise"),
     (clipped_batch_mean, checks.check_neighbouring_sums, "moved|Not equal"),
     (sensitivity_two_c, checks.check_neighbouring_sums, "moved|Not equal"),
