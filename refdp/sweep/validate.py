@@ -159,7 +159,7 @@ def _bounds(sweep: _Sweep) -> str:
 
 
 def _order(sweep: _Sweep) -> str:
-    """Strictly falling upper bounds; lower ones may stay the same, where they are no longer of use."""
+    """Strictly falling upper bounds, until they are 0; lower ones may stay the same, where they are of no use."""
     groups: dict[Any, dict[float, set[Any]]] = defaultdict(lambda: defaultdict(set))
     for run in sweep.runs():
         if not is_baseline(run):
@@ -174,7 +174,7 @@ def _order(sweep: _Sweep) -> str:
             pairs = [(noise, next(iter(levels[noise]))[side]) for noise in sorted(levels)]
             series = [(noise, number(value)) for noise, value in pairs if value is not None]
             for (less, high), (more, low) in pairwise(series):
-                falls = high > low or (high == low and (side == 0 or math.isinf(high)))
+                falls = high > low or (high == low and (side == 0 or math.isinf(high) or high == 0))
                 if not falls:
                     name = ("lower", "upper")[side]
                     wrong.append(f"{name} bound {high:g} at noise multiplier {less:g}, {low:g} at {more:g}")
