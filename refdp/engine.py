@@ -147,10 +147,7 @@ class Trainer:
     def _advance(self) -> None:
         plan, backend = self.plan, self.backend
         batch = plan.sampler.batch(self.step, self.streams)
-        with np.errstate(
-            all="ignore"
-        ):  # a record whose gradient overflows is dropped by the clipper, quietly
-            released = self.summed_gradient(batch.indices)
+        released = self.summed_gradient(batch.indices)
         if plan.clipper is not None:
             released = add_gaussian_noise(
                 backend,

@@ -34,9 +34,7 @@ def fingerprint(config: RunConfig, data: Dataset) -> bytes:
     """SHA-256 of everything that decides what a run releases: its configuration and its training records."""
     choices = {k: v for k, v in config.to_json().items() if k not in ("data_dir", "physical_batch_size")}
     digest = hashlib.sha256(dumps(choices).encode())
-    for array in (data.train.x, data.train.y):
-        digest.update(f"{array.dtype}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
+    digest.update(data.train.sha256())
     return digest.digest()
 
 
@@ -75,10 +73,9 @@ class RunDirectory:
         """The configuration; RefDPError where the directory holds no run."""
         return RunConfig.from_json(read_json(self.path / "config.json", "run directory"))
 
-    def write_ledger(self, ledger: Ledger | None) -> None:
-        """What has been released so far; a baseline has none."""
-        if ledger is not None:
-            self._json("ledger.json", ledger.to_json())
+    def write_ledger(self, ledger: Ledger) -> None:
+        """What has been released so far."""
+        self._json("ledger.json", ledger.to_json())
 
     def write_weights(self, arrays: dict[str, np.ndarray]) -> None:
         """The released weights by name, in PyTorch's layouts: the file to share."""
@@ -110,7 +107,7 @@ class RunDirectory:
         """Everything needed to go on, secret random root included."""
         buffer = io.BytesIO()
         state = {**state, "fingerprint": np.frombuffer(self.identity, dtype=np.uint8)}
-        np.savez(buffer, allow_pickle=False, **dict(state.items()))
+        np.savez(buffer, allow_pickle=False, **state)
         write_atomically(self.path / "checkpoint.npz", buffer.getvalue(), private=True)
 
     def read_checkpoint(self) -> dict[str, np.ndarray] | None:
@@ -146,10 +143,20 @@ class RunDirectory:
             raise RefDPError(
                 f"{where}: metrics.csv does not reach step {trainer.step} of its checkpoint; start a new run"
             )
-        if trainer.plan.private:
-            expected = trainer.plan.ledger(trainer.step)
-            if released is None or released.to_json() != expected.to_json():
-                raise RefDPError(f"{where}: ledger.json is not the ledger of its checkpoint; start a new run")
+        if trainer.plan.private and not self._is_ledger_of(released, trainer):
+            raise RefDPError(f"{where}: ledger.json is not the ledger of its checkpoint; start a new run")
+
+    @staticmethod
+    def _is_ledger_of(released: Ledger | None, trainer: Trainer) -> bool:
+        """Whether the plan had released this after the checkpoint's step, or after a later one.
+
+        A save writes the ledger before the checkpoint. One that was cut off in between leaves a ledger that is
+        ahead: it charges steps that the resumed run takes again, with the same batches and the same noise.
+        """
+        if released is None:
+            return False
+        plan, found = trainer.plan, released.to_json()
+        return any(found == plan.ledger(step).to_json() for step in range(trainer.step, plan.steps + 1))
 
     def _ledger(self) -> Ledger | None:
         path = self.path / "ledger.json"

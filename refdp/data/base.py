@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import math
 import os
 from abc import ABC, abstractmethod
@@ -26,6 +27,14 @@ class Split:
 
     x: np.ndarray
     y: np.ndarray
+
+    def sha256(self) -> bytes:
+        """Digest of the records as loaded: values, types and shapes."""
+        digest = hashlib.sha256()
+        for array in (self.x, self.y):
+            digest.update(f"{array.dtype}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.digest()
 
 
 @dataclass(frozen=True, eq=False)

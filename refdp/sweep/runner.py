@@ -13,7 +13,6 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from refdp.accounting import Bounds
@@ -43,9 +42,7 @@ def data_digest(runs: list[RunConfig]) -> str:
     """SHA-256 over the training records of every data set in the grid."""
     digest = hashlib.sha256()
     for config in {(c.dataset, c.data_seed): c for c in runs}.values():
-        split = _dataset(config).train
-        for array in (split.x, split.y):
-            digest.update(np.ascontiguousarray(array).data)
+        digest.update(_dataset(config).train.sha256())
     return digest.hexdigest()
 
 

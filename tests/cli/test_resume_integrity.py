@@ -108,6 +108,41 @@ def test_rows_beyond_the_checkpoint_are_dropped(finished: Path) -> None:
     assert len(list(csv.DictReader(text.splitlines()))) == 2
 
 
+@pytest.mark.parametrize("sampling", ["poisson", "fixed-order"])
+@pytest.mark.parametrize("write", ["write_ledger", "write_metrics", "write_checkpoint"])
+def test_a_save_cut_off_between_its_files_resumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: str, sampling: str
+) -> None:
+    from refdp.run_directory import RunDirectory
+
+    options = [
+        *TRAIN,
+        "--seed",
+        "3",
+        "--sampling",
+        sampling,
+        "--schedule",
+        "cosine:amplitude=0.3",
+        "--epochs",
+        "3",
+    ]
+    assert run([*options, "--output", str(tmp_path / "whole")]) == 0
+    original, calls = getattr(RunDirectory, write), []
+
+    def cut_off(self: Any, content: Any) -> None:
+        calls.append(content)
+        if len(calls) == 3:  # the first save is before any step
+            raise KeyboardInterrupt
+        original(self, content)
+
+    monkeypatch.setattr(RunDirectory, write, cut_off)
+    assert run([*options, "--output", str(tmp_path / "parts")]) == 130
+    monkeypatch.setattr(RunDirectory, write, original)
+    assert run(["train", "--output", str(tmp_path / "parts"), "--resume", "--quiet"]) == 0
+    for name in ("metrics.csv", "ledger.json", "weights.npz"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes(), name
+
+
 def test_two_processes_do_not_share_a_directory(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with exclusive(finished):
         refused(finished, capsys, "another process is at work there")
