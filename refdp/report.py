@@ -21,7 +21,7 @@ def bounds_to_json(bounds: Bounds) -> dict[str, Any]:
         bounds.quantity: {"lower": bounds.lower, "upper": bounds.upper},
         "rdp": bounds.rdp,
         "gaussian": bounds.gaussian,
-        "pld": None,
+        "pld": bounds.pld,
         "certified": False,
         "notes": list(bounds.notes),
     }

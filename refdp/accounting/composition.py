@@ -1,4 +1,10 @@
-"""A ledger sorted by how it is accounted, and its RDP at an order."""
+"""A ledger sorted by how it is accounted: its exact Gaussian part, and its sampled steps by kind.
+
+G1. ``mu_squared`` is attained by real neighbours; ``mu_squared_upper`` dominates every unsampled step, attained or
+    not; ``mu_squared_unsampled`` dominates the whole ledger as if nothing had been sampled.
+G2. ``exposure(upper=True)`` dominates the ledger; ``exposure(upper=False)`` is dominated by it (steps without an
+    attained pair are left out, which is post-processing). None where a step has no such pair.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +16,11 @@ import numpy as np
 from refdp.accounting import lower
 from refdp.accounting.errors import AccountingError
 from refdp.accounting.gaussian import gaussian_epsilon
+from refdp.accounting.kernels import Kernel, Poisson
 from refdp.accounting.ledger import Ledger
-from refdp.accounting.neighboring import sensitivity_factor
 from refdp.accounting.rdp_gaussian import rdp_gaussian
-from refdp.accounting.rdp_poisson import rdp_values
+from refdp.accounting.tight import Exposure
+from refdp.accounting.tilt import Part
 
 WIDEN = 32 * 2.0**-52
 COARSE = 48  # distinct multipliers above which orders are looked for on binned ones
@@ -24,74 +31,104 @@ DISTINCT = 8192  # distinct multipliers above which neighbours are grouped, roun
 class Composition:
     """A ledger sorted by how it is accounted."""
 
-    mu_squared: float  # exact Gaussian part, both sides
-    mu_squared_upper: float  # plus the shuffled part, upper side only
-    mu_squared_unsampled: float  # plus the Poisson part as if nothing were sampled, upper side only
-    poisson: dict[float, tuple[np.ndarray, np.ndarray]]  # rate -> distinct multipliers, counts
+    mu_squared: float
+    mu_squared_upper: float
+    mu_squared_unsampled: float
+    sampled: dict[Kernel, tuple[np.ndarray, np.ndarray]]  # kind -> ascending distinct multipliers, counts
+    unattained: tuple[str, ...]  # kinds of steps that no lower bound covers
 
     @classmethod
     def of(cls, ledger: Ledger) -> Composition:
-        exact: list[float] = []
-        exact_lower: list[float] = []
-        shuffled: list[float] = []
-        groups: dict[float, list[tuple[np.ndarray, np.ndarray]]] = {}
         if not isinstance(ledger, Ledger):
             raise AccountingError(
                 f"ledger = {ledger!r}: must be a Ledger (Ledger.from_json reads a document)"
             )
-        factor = sensitivity_factor(ledger.neighboring) ** 2
-        for event in ledger.events:
-            if event.is_no_op():
-                continue
-            values, counts = event.multipliers()
-            rate = event.sampling.rate
-            if event.sampling.scheme == "poisson" and rate != 1:
-                groups.setdefault(float(rate or 0.0), []).append((values, counts))
-                continue
-            with np.errstate(divide="ignore", over="ignore"):
-                cost = float(np.sum(counts * factor / values**2))
-            if event.sampling.scheme == "shuffle":
-                shuffled.append(cost)
-            else:
-                exact.append(cost)
-                exact_lower.append(min(cost, 1e300) if values[0] > 0 else cost)
-        merged, unsampled = {}, []
-        for rate, parts in groups.items():
+        groups: dict[Kernel, list[tuple[np.ndarray, np.ndarray]]] = {}
+        for kernel, values, counts in ledger.charges():
+            groups.setdefault(kernel, []).append((values, counts))
+        attained, upper_only, whole = [], [], []
+        sampled, unattained = {}, []
+        for kernel, parts in groups.items():
             values, index = np.unique(np.concatenate([p[0] for p in parts]), return_inverse=True)
-            merged[rate] = (values, np.bincount(index, np.concatenate([p[1] for p in parts])))
+            counts = np.bincount(index, np.concatenate([p[1] for p in parts]))
             with np.errstate(divide="ignore", over="ignore"):
-                unsampled.append(float(np.sum(merged[rate][1] / values**2)))
-        certain, whole = _total(exact_lower), _total(exact + shuffled)
-        if exact or shuffled:  # where squares underflow: outward
-            certain, whole = certain if certain > 1e-290 else 0.0, max(whole, 1e-290)
-        return cls(certain, whole, whole + max(_total(unsampled), 1e-290) if merged else whole, merged)
+                cost = float(np.sum(counts * (kernel.distance / values) ** 2))
+            whole.append(cost)
+            if kernel.sampled:
+                sampled[kernel] = (values, counts)
+                if not kernel.attained:
+                    unattained.append(kernel.name)
+            elif kernel.attained:
+                attained.append(min(cost, 1e300) if values[0] > 0 else cost)
+                upper_only.append(cost)
+            else:
+                upper_only.append(cost)
+                unattained.append(kernel.name)
+        certain, upper, every = _total(attained), _total(upper_only), _total(whole)
+        if upper_only:  # where squares underflow: outward
+            certain, upper = certain if certain > 1e-290 else 0.0, max(upper, 1e-290)
+        return cls(certain, upper, max(every, 1e-290) if whole else 0.0, sampled, tuple(unattained))
 
     def is_empty(self) -> bool:
         """Whether nothing at all was released."""
-        return self.mu_squared_upper == 0 and not self.poisson
+        return self.mu_squared_upper == 0 and not self.sampled
+
+    def noiseless(self) -> bool:
+        """Whether some sampled step was released without noise."""
+        return any(values[0] == 0 for values, _ in self.sampled.values())
 
     def rdp(self, order: float, *, coarse: bool = False) -> float:
         """Upper RDP of the whole at one order; ``coarse`` bins the multipliers (only to look for an order)."""
         total = float(rdp_gaussian(self.mu_squared_upper, np.array([order]))[0])
-        for rate, (values, counts) in self.poisson.items():
+        for kernel, (values, counts) in self.sampled.items():
             if values[0] == 0:
                 return math.inf
             if coarse and len(values) > COARSE:
                 values, counts = _binned(values, counts)
             elif len(values) > DISTINCT:
                 values, counts = _rounded_down(values, counts)
-            total += float(np.sum(counts * rdp_values(rate, values, order)))
+            total += float(np.sum(counts * kernel.rdp(values, order)))
         return total * (1 + WIDEN)
 
-    def lower(self, delta: float) -> float:
-        """Greatest lower bound on epsilon known for a part of the ledger."""
+    def exposure(self, *, upper: bool) -> Exposure | None:
+        """The pairs of every sampled step; None where the bound asked for has no pair for one of them."""
+        remove, add = [], []
+        for kernel, (values, counts) in self.sampled.items():
+            noisy = values > 0
+            if upper and not noisy.all():
+                return None
+            pairs = kernel.upper_pairs(1.0) if upper else kernel.lower_pairs(1.0)
+            if pairs is None:
+                if upper:
+                    return None
+                continue
+            if noisy.any():
+                remove.append(Part(pairs[0].oriented(), values[noisy], counts[noisy]))
+                add.append(Part(pairs[1].oriented(), values[noisy], counts[noisy]))
+        squared = self.mu_squared_upper * (1 + WIDEN) if upper else self.mu_squared * (1 - WIDEN)
+        if not squared < 1e200:
+            return None
+        return Exposure(tuple(remove), tuple(add), squared)
+
+    def same_exposures(self) -> bool:
+        """Whether every step's dominating pair is attained, so that one exposure serves both bounds."""
+        return not self.unattained and all(
+            kernel.upper_pairs(1.0) == kernel.lower_pairs(1.0) for kernel in self.sampled
+        )
+
+    def test_lower(self, delta: float) -> float:
+        """Greatest lower bound on epsilon known without the tight engine: Gaussian, threshold test, no noise."""
         best = gaussian_epsilon(math.sqrt(self.mu_squared) * (1 - WIDEN), delta)[0]
-        for rate, (values, counts) in self.poisson.items():
+        for kernel, (values, counts) in self.sampled.items():
+            if not (isinstance(kernel, Poisson) and kernel.attained):
+                continue
             if values[0] == 0:
-                best = max(best, lower.no_noise_epsilon_lower(rate, float(counts[0]), delta))
+                best = max(best, lower.no_noise_epsilon_lower(kernel.rate, float(counts[0]), delta))
             noisy = values > 0
             if math.isfinite(best) and noisy.any():
-                best = max(best, lower.poisson_epsilon_lower(rate, values[noisy], counts[noisy], delta))
+                best = max(
+                    best, lower.poisson_epsilon_lower(kernel.rate, values[noisy], counts[noisy], delta)
+                )
         return best
 
 

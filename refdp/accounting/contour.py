@@ -129,8 +129,8 @@ def line(pair: Pair, sigmas: np.ndarray, tilt: float, repeats: float) -> Line | 
     size = np.abs(weight)
     keep = np.flatnonzero(np.any(size > (_PRUNE / len(t)) * total[:, None], axis=0))
     weight, loss = weight[:, keep] / total[:, None], (log_a - log_b)[:, keep]
-    moved_a = _moved(pair.p, sigma, t[keep], log_a[:, keep])
-    moved_b = _moved(pair.q, sigma, t[keep], log_b[:, keep])
+    moved_a = moved(pair.p, sigma, t[keep], log_a[:, keep])
+    moved_b = moved(pair.q, sigma, t[keep], log_b[:, keep])
     weight_error = _EPS * (2 * np.abs(top) + 6)[:, None] + _EPS * (
         3 * np.abs(t[keep]) ** 2 + (1 + tilt) * moved_a + tilt * moved_b
     )
@@ -148,7 +148,7 @@ def _density(pair: Pair, sigma: np.ndarray, tilt: float, ends: np.ndarray, top: 
     return value
 
 
-def _moved(mixture: Mixture, sigma: np.ndarray, t: np.ndarray, logs: np.ndarray) -> np.ndarray:
+def moved(mixture: Mixture, sigma: np.ndarray | float, t: np.ndarray, logs: np.ndarray) -> np.ndarray:
     """Bound on the rounding of a mixture's log, in units of 2^-52, node by node."""
     if not mixture.means:
         return np.zeros(logs.shape)

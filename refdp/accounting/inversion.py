@@ -13,7 +13,6 @@ No loss is rounded to a grid, so the enclosure is as narrow as the arithmetic.
 G1. ``log_delta(s)`` encloses log delta(s): the upper end is the sum, plus the terms beyond the last (decay.py),
     plus the moments' errors (contour.py) and the rounding of the sum; the lower end subtracts these and the
     aliases too.
-G2. ``epsilon(log_delta)``: delta(upper) <= delta <= delta(lower), each by G1 at the point returned.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 
-from refdp.accounting.contour import blocks, line
-from refdp.accounting.decay import decay
+from refdp.accounting.contour import Line
+from refdp.accounting.laws import Law, blocks, decay_of, line
 from refdp.accounting.tilt import Part, Plan
 
+_Entry = tuple[Line, Law, np.ndarray, np.ndarray]
 _EPS = 2.0**-52
 _MAX_TERMS = 1 << 18
 _MAX_WORK = 4e8
@@ -80,73 +79,45 @@ class Inversion:
         lower = shift + math.log(least) - wobble if least > 0 else -math.inf
         return lower, min(upper, 0.0)
 
-    def epsilon(self, log_delta: float, limit: float) -> tuple[float, float | None]:
-        """(lower, upper) of the least epsilon >= 0 with delta(epsilon) <= delta; ``limit``: about where to look.
-
-        0 is a lower bound always; None where no upper one is found.
-        """
-        if self.log_delta(0.0)[1] <= log_delta:
-            return 0.0, 0.0
-        high = max(limit, 1e-300) * (1 + 1e-9)
-        for _ in range(40):
-            if self.log_delta(high)[1] <= log_delta:
-                break
-            high *= 1.25
-        else:
-            return 0.0, None
-        upper = self._cross(log_delta, 0.0, high, 1)
-        if upper is None:
-            return 0.0, high
-        for power in range(14):  # noise may hide the lower bound far from its root, where terms outgrow their sum
-            low = upper * (1 - 1e-13 * 10.0**power) if power < 13 else 0.0
-            if self.log_delta(low)[0] >= log_delta:
-                return self._cross(log_delta, low, upper, 0) or low, upper
-        return 0.0, upper
-
-    def _cross(self, log_delta: float, low: float, high: float, side: int) -> float | None:
-        """Where this side's bound crosses log_delta between low and high: at the upper bound's safe side of it."""
-
-        def gap(s: float) -> float:
-            return max(self.log_delta(s)[side] - log_delta, -1e3)
-
-        root = brentq(gap, low, high, xtol=1e-300, rtol=1e-14, maxiter=80, disp=False)
-        for power in range(-1, 24):  # from the root outwards, to the first point on the safe side
-            step = 2e-15 * 4.0**power if power >= 0 else 0.0
-            s = root * (1 + step if side else 1 - step)
-            if (gap(s) <= 0) if side else (gap(s) >= 0):
-                return s
-        return None
-
 
 def invert(parts: Sequence[Part], mu_squared: float, chosen: Plan) -> Inversion | None:
     """Moments of every part along the chosen line; None where some part would take too many nodes."""
     tilt, step = chosen.tilt, 2 * math.pi / chosen.window
     repeats = float(sum(part.counts.sum() for part in parts))
-    lines = []
+    lines: list[_Entry] = []
     for part in parts:
-        for block in blocks(part.sigmas):
+        for block in blocks(part.law, part.sigmas):
             sigmas, counts = part.sigmas[block], part.counts[block]
-            found = line(part.pair, sigmas, tilt, repeats)
+            found = line(part.law, sigmas, tilt, repeats)
             if found is None:
                 return None
-            lines.append((found, part.pair, sigmas, counts))
+            lines.append((found, part.law, sigmas, counts))
     count, log_tail = _terms(lines, mu_squared, tilt, step)
     log_top = mu_squared * tilt * (tilt + 1) / 2
     top_error = 16 * _EPS * log_top
     y = step * np.arange(count)
     log_phi = -0.5 * mu_squared * y * y + 1j * (mu_squared * (tilt + 0.5)) * y
     log_error = 16 * _EPS * np.abs(log_phi)
+    log_size, top_size = np.abs(log_phi), abs(log_top)
     for found, _, _, counts in lines:
         for row, excess, error in found.excesses(step, count):
             modulus = np.maximum(np.abs(1 + excess), 1e-290)
             square = excess.real * (2 + excess.real) + excess.imag**2
             near = 0.5 * np.log1p(np.maximum(square, -0.5))
-            log_phi.real += counts[row] * np.where(square > -0.5, near, np.log(modulus))
-            log_phi.imag += counts[row] * np.arctan2(excess.imag, 1 + excess.real)
-            log_error += counts[row] * (np.log1p(error / modulus) + 4 * _EPS * np.minimum(np.abs(excess) / modulus, 4.0))
+            real = counts[row] * np.where(square > -0.5, near, np.log(modulus))
+            imag = counts[row] * np.arctan2(excess.imag, 1 + excess.real)
+            log_phi.real += real
+            log_phi.imag += imag
+            log_size += np.abs(real) + np.abs(imag)
+            log_error += counts[row] * (
+                np.log1p(error / modulus) + 4 * _EPS * np.minimum(np.abs(excess) / modulus, 4.0)
+            )
         log_top += float(counts @ found.log_scale)
+        top_size += float(counts @ np.abs(found.log_scale))
         top_error += float(counts @ (found.scale_error + 4 * _EPS * np.abs(found.log_scale)))
-    log_error += 8 * _EPS * np.abs(log_phi)
+    added = sum(len(entry[3]) for entry in lines) + 8  # as many sums, each rounded
+    log_error += added * _EPS * log_size
+    top_error += added * _EPS * top_size
     phi_error = np.expm1(np.minimum(log_error, 700.0))
     log_guard = log_moment_upper(parts, mu_squared, chosen.guard)
     return Inversion(tilt, step, log_top, top_error, log_phi, phi_error, log_tail, chosen.guard, log_guard)
@@ -157,27 +128,33 @@ def log_moment_upper(parts: Sequence[Part], mu_squared: float, tilt: float) -> f
     value = mu_squared * tilt * (tilt + 1) / 2 * (1 + 16 * _EPS)
     for part in parts:
         coarse = part.binned(_GUARDS)
-        for block in blocks(coarse.sigmas):
-            found = line(part.pair, coarse.sigmas[block], tilt, 1.0)
+        for block in blocks(part.law, coarse.sigmas):
+            found = line(part.law, coarse.sigmas[block], tilt, 1.0)
             if found is None:
                 return math.inf
             value += float(coarse.counts[block] @ (found.log_scale + found.scale_error))
     return value
 
 
-def _terms(lines: list, mu_squared: float, tilt: float, step: float) -> tuple[int, float]:
-    """How many terms to sum, and log of a bound on the rest relative to e^{K(c) - c s}."""
+def _terms(lines: list[_Entry], mu_squared: float, tilt: float, step: float) -> tuple[int, float]:
+    """How many terms to sum, and log of a bound on the rest relative to e^{K(c) - c s}.
+
+    The rest is at most sup |phi| beyond the last frequency, times the sum of step / (pi y^2).
+    """
     nodes = sum(found.loss.size for found, *_ in lines) or 1
     most = int(min(_MAX_TERMS, max(_MAX_WORK / nodes, 64)))
     counts = np.unique(np.geomspace(8, most, 96).astype(int))
-    frequencies = step * (counts - 1)
-    bound = -0.5 * mu_squared * frequencies**2 * (1 - 1e-12)
-    goal = _TAIL_GOAL - math.log1p(tilt) - math.log(max(tilt, 1e-300)) + np.log(math.pi * frequencies)
-    for found, pair, sigmas, repeats in sorted(lines, key=lambda entry: -entry[3].sum()):
-        bound = bound + decay(pair, sigmas, tilt, found.log_scale).log_bound(frequencies, repeats)
-        if bound[len(counts) // 4] < goal[len(counts) // 4] * 2 - 20:  # the rest can only lower it
+    summed = step * (counts - 1)
+    frequencies = np.concatenate([summed, summed[-1] * np.geomspace(1.2, 1e7, 48)])
+    goal = _TAIL_GOAL - math.log1p(tilt) - math.log(tilt) + np.log(math.pi * frequencies)
+    bands = -0.5 * mu_squared * frequencies**2 * (1 - 1e-12)
+    quarter = len(counts) // 4
+    for found, law, sigmas, repeats in sorted(lines, key=lambda entry: -entry[3].sum()):
+        bands = bands + decay_of(law, sigmas, tilt, found.log_scale).log_bounds(frequencies, repeats)
+        if np.all(bands[quarter:] < 2 * goal[quarter:] - 20):  # the rest can only lower it
             break
-    tails = bound - np.log(math.pi * frequencies)
-    enough = np.flatnonzero(bound <= goal)
+    bound = np.maximum.accumulate(bands[::-1])[::-1][: len(counts)]
+    tails = bound - np.log(math.pi * summed)
+    enough = np.flatnonzero(bound <= goal[: len(counts)])
     index = int(enough[0]) if enough.size else len(counts) - 1
     return int(counts[index]), float(tails[index]) + 1e-9

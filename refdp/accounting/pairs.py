@@ -51,7 +51,9 @@ class Mixture:
         rises = [t * (m / sigma) - m * m / (2 * sigma * sigma) for m in self.means]
         if len(self.means) == 1 and self.weights[0] == 1:
             return rises[0]
-        u = sum(w * _expm1(np.where(r.real < 300, r, 0.0)) for w, r in zip(self.weights, rises, strict=True))
+        u = np.zeros((), dtype=t.dtype)
+        for w, r in zip(self.weights, rises, strict=True):
+            u = u + w * _expm1(np.where(r.real < 300, r, 0.0))
         near = _log1p(u)
         high = rises[0].real
         for rise in rises[1:]:
@@ -61,8 +63,7 @@ class Mixture:
         safe = np.where(high >= 300, high, 0.0)
         rest = max(1 - math.fsum(self.weights), 0.0)
         parts = sum(
-            w * np.exp(np.where(high >= 300, r, 0.0) - safe)
-            for w, r in zip(self.weights, rises, strict=True)
+            w * np.exp(np.where(high >= 300, r, 0.0) - safe) for w, r in zip(self.weights, rises, strict=True)
         )
         return np.where(high >= 300, safe + np.log(parts + rest * np.exp(-safe)), near)
 
@@ -91,7 +92,7 @@ class Pair:
 
     p: Mixture
     q: Mixture
-    noise_multiplier: float
+    noise_multiplier: float = 1.0
 
     def __post_init__(self) -> None:
         (low_p, high_p), (low_q, high_q) = self.p.span, self.q.span
@@ -107,6 +108,23 @@ class Pair:
     def logs(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """log A(t) and log B(t)."""
         return self.p.log(t, self.noise_multiplier), self.q.log(t, self.noise_multiplier)
+
+
+@dataclass(frozen=True)
+class Kinked:
+    """The pair of kinked.py: a mean (in units of the clip norm, > 0) taken with weight in (0, 1)."""
+
+    mean: float
+    weight: float
+
+    @property
+    def mixture(self) -> Mixture:
+        """(1 - weight) N(0) + weight N(mean)."""
+        return Mixture((self.mean,), (self.weight,))
+
+    def oriented(self) -> Kinked:
+        """Itself."""
+        return self
 
 
 def _expm1(x: np.ndarray) -> np.ndarray:

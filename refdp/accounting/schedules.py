@@ -49,6 +49,49 @@ def cosine(p: np.ndarray, *, amplitude: float) -> np.ndarray:
     return 1.0 + amplitude * np.cos(math.pi * p)
 
 
+@shape("linear")
+def linear(p: np.ndarray, *, start: float, end: float) -> np.ndarray:
+    """r = start + (end - start) p, both > 0."""
+    _positive("linear", start=start, end=end)
+    return start + (end - start) * p
+
+
+@shape("exponential")
+def exponential(p: np.ndarray, *, start: float, end: float) -> np.ndarray:
+    """r = start (end / start)^p, both > 0."""
+    _positive("exponential", start=start, end=end)
+    return np.exp((1 - p) * math.log(start) + p * math.log(end))
+
+
+@shape("step")
+def step(p: np.ndarray, *, factor: float, every: float, steps_per_epoch: float) -> np.ndarray:
+    """r = factor^(number of whole spans of ``every`` epochs before the step); factor > 0."""
+    return _stairs("step", len(p), factor, every, steps_per_epoch)
+
+
+@shape("noise-decay")
+def noise_decay(p: np.ndarray, *, factor: float, every: float, steps_per_epoch: float) -> np.ndarray:
+    """The same stairs, downwards: factor in (0, 1]. (A clip norm that decays with it costs no privacy.)"""
+    if not 0 < factor <= 1:
+        raise AccountingError(f"noise-decay schedule: factor = {factor!r}: must be > 0 and <= 1")
+    return _stairs("noise-decay", len(p), factor, every, steps_per_epoch)
+
+
+def _stairs(kind: str, steps: int, factor: float, every: float, steps_per_epoch: float) -> np.ndarray:
+    _positive(kind, factor=factor, every=every, steps_per_epoch=steps_per_epoch)
+    for name, value in (("every", every), ("steps_per_epoch", steps_per_epoch)):
+        if value != math.floor(value):
+            raise AccountingError(f"{kind} schedule: {name} = {value!r}: must be a whole number")
+    with np.errstate(over="ignore", under="ignore"):
+        return np.power(factor, np.arange(steps) // (every * steps_per_epoch))
+
+
+def _positive(kind: str, **values: float) -> None:
+    for name, value in values.items():
+        if not 0 < value < math.inf:
+            raise AccountingError(f"{kind} schedule: {name} = {value!r}: must be finite and > 0")
+
+
 def shape_names() -> tuple[str, ...]:
     """The registered schedules."""
     return tuple(sorted(_SHAPES))
@@ -92,8 +135,7 @@ class Schedule:
         for name in known:
             if name not in self.parameters:
                 raise AccountingError(f"{self.kind} schedule: parameter {name!r} is required")
-        if not np.all(np.isfinite(self.ratios(1))):
-            raise AccountingError(f"{self.kind} schedule: parameters {self.parameters} give no finite noise")
+        self.ratios(1)  # refuses parameters out of range
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Schedule, (self.kind, self.steps, self.scale, dict(self.parameters), self.normalise)
@@ -103,6 +145,10 @@ class Schedule:
         count = self.steps if steps is None else steps
         p = (np.arange(count) + 0.5) / max(count, 1)
         r = _SHAPES[self.kind](p, **self.parameters)
+        if not np.all(np.isfinite(r)):
+            raise AccountingError(
+                f"{self.kind} schedule: parameters {dict(self.parameters)} give no finite noise"
+            )
         if self.normalise == "harmonic" and count:
             r = r * math.sqrt(float(np.mean(1.0 / r**2)))
         return r

@@ -14,10 +14,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from refdp.accounting.inversion import Inversion, invert, log_moment_upper
+from refdp.accounting.inversion import invert, log_moment_upper
+from refdp.accounting.pairs import Kinked, Pair
+from refdp.accounting.single import Single
+from refdp.accounting.solve import Enclosure, solve_epsilon
 from refdp.accounting.tilt import Part, plan
 
-_BINS = 768  # distinct multipliers, of all parts, above which neighbours are grouped unless asked to be exact
+EXACT = 8192  # distinct multipliers above which neighbours are grouped unless asked to be exact
+BINS = 2048  # groups then
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Exposure:
     def symmetric(self) -> bool:
         """Whether both directions are one."""
         return len(self.remove) == len(self.add) and all(
-            a.pair == b.pair for a, b in zip(self.remove, self.add, strict=True)
+            a.law == b.law for a, b in zip(self.remove, self.add, strict=True)
         )
 
     def binned(self, bins: int, *, upward: bool) -> Exposure:
@@ -57,30 +61,41 @@ class Tight:
     upper: float | None
 
 
-def epsilon_bounds(upper: Exposure, lower: Exposure, delta: float, bins: int | None = _BINS) -> Tight:
+def epsilon_bounds(upper: Exposure, lower: Exposure, delta: float, bins: int | None = BINS) -> Tight:
     """Enclosure of epsilon at delta; ``upper`` dominates the ledger, ``lower`` is dominated by it.
 
     ``bins`` bounds the number of distinct multipliers computed; None computes them all.
     """
     log_delta = math.log(delta)
-    if upper is lower and (bins is None or upper.distinct() <= bins):
-        return Tight(*_epsilon(upper, log_delta))
-    high, low = (e if bins is None else e.binned(bins, upward=up) for e, up in ((upper, False), (lower, True)))
+    high, low = _grouped(upper, bins, upward=False), _grouped(lower, bins, upward=True)
+    if high is low:
+        return Tight(*_epsilon(high, log_delta))
     return Tight(_epsilon(low, log_delta)[0], _epsilon(high, log_delta)[1])
 
 
-def delta_bounds(upper: Exposure, lower: Exposure, epsilon: float, bins: int | None = _BINS) -> Tight:
+def delta_bounds(upper: Exposure, lower: Exposure, epsilon: float, bins: int | None = BINS) -> Tight:
     """Enclosure of delta at epsilon >= 0, likewise."""
-    if upper is lower and (bins is None or upper.distinct() <= bins):
-        return Tight(*_delta(upper, epsilon))
-    high, low = (e if bins is None else e.binned(bins, upward=up) for e, up in ((upper, False), (lower, True)))
+    high, low = _grouped(upper, bins, upward=False), _grouped(lower, bins, upward=True)
+    if high is low:
+        return Tight(*_delta(high, epsilon))
     return Tight(_delta(low, epsilon)[0], _delta(high, epsilon)[1])
 
 
-def _solve(parts: Sequence[Part], mu_squared: float, **goal: float) -> tuple[Inversion, float] | None:
+def _grouped(whole: Exposure, bins: int | None, *, upward: bool) -> Exposure:
+    few = whole.distinct() <= (EXACT if bins == BINS else bins or math.inf)
+    return whole if few else whole.binned(bins or EXACT, upward=upward)
+
+
+def _solve(parts: Sequence[Part], mu_squared: float, **goal: float) -> tuple[Enclosure, float] | None:
+    """Enclosure of log delta for one direction, and about where epsilon lies at most; None where unresolved."""
+    if mu_squared == 0 and len(parts) == 1 and parts[0].counts.sum() == 1 and isinstance(parts[0].law, Pair):
+        sigma = float(parts[0].sigmas[0])
+        return Single(parts[0].law, sigma).log_delta, 1.0 + 1 / sigma**2
     chosen = plan(list(parts), mu_squared, **goal)
-    found = invert(list(parts), mu_squared, chosen) if chosen else None
-    return (found, chosen.epsilon) if found and chosen else None
+    if chosen is None:
+        return None
+    found = invert(list(parts), mu_squared, chosen)
+    return (found.log_delta, chosen.epsilon) if found else None
 
 
 def _epsilon(whole: Exposure, log_delta: float) -> tuple[float | None, float | None]:
@@ -93,11 +108,13 @@ def _epsilon(whole: Exposure, log_delta: float) -> tuple[float | None, float | N
     return _larger(lower, other_lower), _both(upper, other_upper)
 
 
-def _one_epsilon(parts: Sequence[Part], mu_squared: float, log_delta: float) -> tuple[float | None, float | None]:
+def _one_epsilon(
+    parts: Sequence[Part], mu_squared: float, log_delta: float
+) -> tuple[float | None, float | None]:
     solved = _solve(parts, mu_squared, log_delta=log_delta)
     if solved is None:
         return None, None
-    return solved[0].epsilon(log_delta, solved[1])
+    return solve_epsilon(solved[0], log_delta, solved[1])
 
 
 def _delta(whole: Exposure, epsilon: float) -> tuple[float | None, float | None]:
@@ -116,7 +133,7 @@ def _one_delta(parts: Sequence[Part], mu_squared: float, epsilon: float) -> tupl
     solved = _solve(parts, mu_squared, epsilon=epsilon)
     if solved is None:
         return None, None
-    low, high = solved[0].log_delta(epsilon)
+    low, high = solved[0](epsilon)
     return math.exp(low) * (1 - 1e-15), min(1.0, math.exp(high) * (1 + 1e-15) + 5e-324)
 
 
@@ -126,10 +143,12 @@ def _greatest_loss(parts: Sequence[Part], mu_squared: float) -> float:
         return math.inf
     total = 0.0
     for part in parts:
-        rest = 1 - math.fsum(part.pair.q.weights)
-        if part.pair.p.means or not rest > 1e-9:
+        if isinstance(part.law, Kinked) or part.law.p.means:
             return math.inf
-        total += float(part.counts.sum()) * -math.log1p(-math.fsum(part.pair.q.weights))
+        weight = math.fsum(part.law.q.weights)
+        if not 1 - weight > 1e-9:
+            return math.inf
+        total += float(part.counts.sum()) * -math.log1p(-weight)
     return total * (1 + 1e-12)
 
 

@@ -15,9 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from refdp.accounting.contour import blocks
-from refdp.accounting.edges import edges
-from refdp.accounting.pairs import Pair
+from refdp.accounting.laws import Law, blocks, tilted
 
 _SLACK = 26.0  # aliases are kept below e^-26 of delta
 _TILTS = (0.1, 0.14, 0.2, 0.28, 0.35, 0.42, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 8.0)
@@ -26,9 +24,9 @@ _COARSE = 16  # noise multipliers looked at, of each pair
 
 @dataclass(frozen=True)
 class Part:
-    """One pair of mixtures (oriented) at M ascending noise multipliers, each composed counts times."""
+    """One law (a pair of mixtures, oriented, or a kinked one) at M ascending multipliers, composed counts times."""
 
-    pair: Pair
+    law: Law
     sigmas: np.ndarray
     counts: np.ndarray
 
@@ -43,7 +41,7 @@ class Part:
         place = np.minimum((np.log(self.sigmas / self.sigmas[0]) / span * bins).astype(int), bins - 1)
         starts = np.flatnonzero(np.diff(place, prepend=-1))
         ends = np.append(starts[1:], len(place)) - 1
-        return Part(self.pair, self.sigmas[ends if upward else starts], np.add.reduceat(self.counts, starts))
+        return Part(self.law, self.sigmas[ends if upward else starts], np.add.reduceat(self.counts, starts))
 
 
 @dataclass(frozen=True)
@@ -60,23 +58,17 @@ def cumulants(parts: list[Part], mu_squared: float, tilt: float) -> Cumulants:
     value = mu_squared * tilt * (tilt + 1) / 2
     slope, curvature = mu_squared * (tilt + 0.5), mu_squared
     for part in parts:
-        for block in blocks(part.sigmas):
+        for block in blocks(part.law, part.sigmas):
             sigmas, counts = part.sigmas[block], part.counts[block]
-            low, high = edges(part.pair, sigmas, tilt)
-            h = min(0.25, 0.6 * float(sigmas[0]))
-            t = np.linspace(low, high, int(min(max((high - low) / h, 64), 20_000)))
-            sigma = sigmas[:, None]
-            log_a, log_b = part.pair.p.log(t, sigma), part.pair.q.log(t, sigma)
-            log_g = -0.5 * t * t + (1 + tilt) * log_a - tilt * log_b
-            top = log_g.max(axis=1)
-            g = np.exp(log_g - top[:, None])
-            total = g.sum(axis=1)
-            loss = log_a - log_b
-            mean = (g * loss).sum(axis=1) / total
-            variance = (g * (loss - mean[:, None]) ** 2).sum(axis=1) / total
-            value += float(counts @ (top + np.log(total * ((t[1] - t[0]) / math.sqrt(2 * math.pi)))))
+            logs, losses, rest = tilted(part.law, sigmas, tilt)
+            top = np.maximum(logs.max(axis=1), rest)
+            g = np.exp(logs - top[:, None])
+            total = g.sum(axis=1) + np.exp(rest - top)
+            mean = (g * losses).sum(axis=1) / total
+            square = (g * losses**2).sum(axis=1) / total
+            value += float(counts @ (top + np.log(total)))
             slope += float(counts @ mean)
-            curvature += float(counts @ variance)
+            curvature += float(counts @ np.maximum(square - mean**2, 0.0))
     return Cumulants(value, slope, curvature)
 
 
@@ -162,7 +154,9 @@ def _minimum(cost: Callable[[float], float]) -> float | None:
         probe = 0.5 * (left + best) if best - left > right - best else 0.5 * (best + right)
         found = cost(math.exp(probe))
         if found < value:
-            left, right, best, value = (best, right, probe, found) if probe > best else (left, best, probe, found)
+            left, right, best, value = (
+                (best, right, probe, found) if probe > best else (left, best, probe, found)
+            )
         elif probe > best:
             right = probe
         else:

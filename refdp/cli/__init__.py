@@ -1,7 +1,8 @@
 """The command line: ``refdp COMMAND``. One command a file, imported when it is called.
 
 stdout carries the answer, stderr progress and prose. Exit codes: 0 fine; 2 bad usage or bad input, with one
-line that says what, its value, the rule and the remedy; 3 a budget would be exceeded; 130 interrupted.
+line that says what, its value, the rule and the remedy; 3 a budget would be exceeded; 4 a cross-check disagrees; 130
+interrupted.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from refdp.errors import BudgetError
 
 _COMMANDS = {
     "epsilon": "Epsilon of a run or a ledger at delta, as bounds from both sides.",
-    "calibrate": "Smallest noise multiplier whose upper bound keeps a target epsilon.",
+    "delta": "The other way round: delta of a run or a ledger at epsilon.",
+    "calibrate": "Smallest noise multiplier whose upper bound keeps a target epsilon; or most steps, largest rate.",
     "train": "One training run at a budget that is kept.",
     "sweep": "A grid of runs: table, summary, pictures. No arguments: 7 x 3 x 3 runs and 3 baselines.",
     "data": "Data sets: list, fetch, verify.",

@@ -8,81 +8,68 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-import click
-
-from refdp.accounting import NEIGHBORING, GaussianEvent, Ledger, Sampling
-from refdp.cli.parameters import COUNT, COUNT_OR_ZERO, RATE, Name
+from refdp.accounting import GaussianEvent, Ledger, Release, Sampling, Schedule
+from refdp.cli.run_flags import RunFlags
 from refdp.config import parse_schedule
 from refdp.errors import RefDPError
 from refdp.samplers import samplers
 
-SAMPLING = ("poisson", "full-batch", "shuffle", "fixed-order")
+_RELATION = {"shuffle": "zero-out", "fixed-order": "zero-out", "without-replacement": "replace-one"}
+_TAKES = {"max_batch_size": "truncated-poisson", "bins": "balls-and-bins"}
+_IN_EPOCHS = ("step", "noise-decay")
 
 
 @dataclass(frozen=True)
-class RunFlags:
-    """The flags that say what was run."""
+class Family:
+    """Ledgers by noise multiplier (a schedule's scale), and the number of steps where it is known."""
 
-    sample_rate: float | None
-    batch_size: int | None
-    dataset_size: int | None
+    at: Callable[[float], Ledger]
     steps: int | None
-    epochs: int | None
-    schedule: str
-    sampling: str
-    neighboring: str | None
 
 
-def run_flags(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of ``RunFlags``."""
-    options = [
-        click.option("--sample-rate", type=RATE, help="Poisson: probability that a record joins a step."),
-        click.option("--batch-size", type=COUNT, help="Expected (logical) batch size."),
-        click.option("--dataset-size", type=COUNT, help="Number of training records."),
-        click.option("--steps", type=COUNT_OR_ZERO, help="Number of noisy steps."),
-        click.option(
-            "--epochs", type=COUNT_OR_ZERO, help="Passes: ceil(epochs * dataset size / batch size) steps."
-        ),
-        click.option(
-            "--schedule",
-            type=Name(),
-            default="constant",
-            show_default=True,
-            help="Noise schedule, as NAME:param=value: constant, cosine:amplitude=A[,normalise=harmonic].",
-        ),
-        click.option(
-            "--sampling",
-            type=click.Choice(SAMPLING),
-            default="poisson",
-            show_default=True,
-            help="How batches are drawn.",
-        ),
-        click.option(
-            "--neighboring",
-            type=click.Choice(NEIGHBORING),
-            default=None,
-            help="Relation [default: add-remove; zero-out for shuffle and fixed-order].",
-        ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+def ledger_family(flags: RunFlags) -> Family:
+    """What the flags describe.
+
+    Raises:
+        RefDPError: flags that are missing, contradict each other or do not fit the sampler.
+    """
+    for name, scheme in _TAKES.items():
+        if getattr(flags, name) is not None and flags.sampling != scheme:
+            option = name.replace("_", "-")
+            raise RefDPError(f"--{option}: belongs to --sampling {scheme}, not {flags.sampling}; leave it out")
+    relation, group = flags.neighboring or _RELATION.get(flags.sampling, "add-remove"), flags.group_size or 1
+    make = {"shuffle": _epoch_wise, "fixed-order": _epoch_wise, "balls-and-bins": _balls}.get(flags.sampling, _step_wise)
+    events, steps = make(flags)
+    return Family(lambda scale: Ledger(relation, events(scale), group), steps)
+
+
+Events = Callable[[float], tuple[Release, ...]]
+
+
+def _sizes(flags: RunFlags, needed_by: str = "") -> tuple[int, int] | None:
+    """(batch size, data set size), or None where neither is given and none is needed."""
+    batch, records = flags.batch_size, flags.dataset_size
+    if batch is None and records is None and not needed_by:
+        return None
+    if batch is None or records is None:
+        raise RefDPError(f"--batch-size, --dataset-size: give both of them{needed_by or ', or neither'}")
+    if batch > records:
+        raise RefDPError(f"--batch-size {batch}: must not exceed --dataset-size {records}")
+    return batch, records
 
 
 def _rate(flags: RunFlags) -> float:
-    if flags.sample_rate is not None:
-        if flags.batch_size is not None or flags.dataset_size is not None:
-            raise RefDPError("--sample-rate: give either it, or --batch-size with --dataset-size, not both")
-        return flags.sample_rate
-    if flags.batch_size is None or flags.dataset_size is None:
-        raise RefDPError(
-            "--sample-rate: is needed for Poisson sampling; or give --batch-size with --dataset-size"
-        )
-    if flags.batch_size > flags.dataset_size:
-        raise RefDPError(
-            f"--batch-size {flags.batch_size}: must not exceed --dataset-size {flags.dataset_size}"
-        )
-    return flags.batch_size / flags.dataset_size
+    """The Poisson rate: exactly what was given, never inferred from anything else."""
+    if flags.sample_rate is None:
+        if flags.batch_size is None and flags.dataset_size is None:
+            raise RefDPError(
+                "--sample-rate: is needed for Poisson sampling; or give --batch-size with --dataset-size"
+            )
+        batch, records = _sizes(flags, " (or --sample-rate)") or (0, 1)
+        return batch / records
+    if flags.batch_size is not None or (flags.dataset_size is not None and flags.sampling == "poisson"):
+        raise RefDPError("--sample-rate: give either it, or --batch-size with --dataset-size, not both")
+    return flags.sample_rate
 
 
 def _steps(flags: RunFlags, rate: float) -> int:
@@ -98,58 +85,86 @@ def _steps(flags: RunFlags, rate: float) -> int:
     return math.ceil(flags.epochs / Fraction(repr(rate)))
 
 
-def _epoch_wise(flags: RunFlags) -> tuple[Callable[[float], tuple[GaussianEvent, ...]], int]:
-    """Shuffle and fixed order: events by scale, and the number of epochs."""
+def _noise(flags: RunFlags, steps: int, scale: float, rate: float) -> Any:
+    """A multiplier or a schedule; those measured in epochs are told how many steps an epoch has."""
+    spec = flags.schedule
+    if spec == "constant":
+        return scale
+    if spec.partition(":")[0] in _IN_EPOCHS and "steps_per_epoch" not in spec and rate > 0:
+        sizes = _sizes(flags) if flags.sample_rate is None else None
+        an_epoch = -(-sizes[1] // sizes[0]) if sizes else math.ceil(1 / Fraction(repr(rate)))
+        spec += f"{',' if ':' in spec else ':'}steps_per_epoch={an_epoch}"
+    return parse_schedule(spec, steps, scale).noise()
+
+
+def _step_wise(flags: RunFlags) -> tuple[Events, int]:
+    """Schemes whose events count steps."""
+    if flags.sampling == "full-batch":
+        if flags.sample_rate not in (None, 1.0):
+            raise RefDPError(f"--sample-rate {flags.sample_rate}: full batches have none; leave it out")
+        if flags.batch_size is not None or flags.dataset_size is not None:
+            raise RefDPError("--batch-size, --dataset-size: full batches take everybody; leave them out")
+        rate, scheme = 1.0, Sampling("full-batch")
+    elif flags.sampling == "without-replacement":
+        if flags.sample_rate is not None:
+            raise RefDPError("--sample-rate: batches have a fixed size here; give --batch-size and --dataset-size")
+        batch, records = _sizes(flags, " under --sampling without-replacement") or (1, 1)
+        rate, scheme = batch / records, Sampling(flags.sampling, dataset_size=records, batch_size=batch)
+    elif flags.sampling == "truncated-poisson":
+        rate, records, cap = _rate(flags), flags.dataset_size, flags.max_batch_size
+        if records is None or cap is None:
+            raise RefDPError("--sampling truncated-poisson: needs --dataset-size and --max-batch-size")
+        scheme = Sampling(flags.sampling, rate=rate, dataset_size=records, max_batch_size=cap)
+    else:
+        rate = _rate(flags)
+        scheme = Sampling("poisson", rate=rate)
+    steps = _steps(flags, rate)
+    _noise(flags, min(steps, 1), 1.0, rate)  # a bad schedule is refused also where there are no steps
+
+    def events(scale: float) -> tuple[Release, ...]:
+        return (GaussianEvent(_noise(flags, steps, scale, rate), scheme, steps),) if steps else ()
+
+    return events, steps
+
+
+def _epoch_wise(flags: RunFlags) -> tuple[Events, int | None]:
+    """Shuffle and fixed order: every record once an epoch."""
     if flags.sample_rate is not None:
         raise RefDPError(f"--sample-rate: {flags.sampling} batches have no sampling rate; give --epochs")
-    sizes = flags.batch_size is not None and flags.dataset_size is not None
-    if not sizes and (flags.batch_size is not None or flags.dataset_size is not None):
-        raise RefDPError("--batch-size, --dataset-size: give both of them, or neither")
+    sizes = _sizes(flags)
     if (flags.steps is None) == (flags.epochs is None):
         raise RefDPError("--steps, --epochs: give exactly one of them")
     if sizes:
-        sampler = samplers.create(
-            flags.sampling, dataset_size=flags.dataset_size, batch_size=flags.batch_size
-        )
+        batch, records = sizes
+        sampler = samplers.create(flags.sampling, dataset_size=records, batch_size=batch)
         steps = flags.steps if flags.steps is not None else sampler.steps(flags.epochs or 0)
-        if steps == 0:
-            return (lambda scale: ()), 0
-        return (lambda scale: sampler.events(parse_schedule(flags.schedule, steps, scale), steps)), steps
+
+        def events(scale: float) -> tuple[Release, ...]:
+            if not steps:
+                return ()
+            noise = _noise(flags, steps, scale, batch / records)
+            schedule = noise if isinstance(noise, Schedule) else Schedule("constant", steps, scale)
+            return tuple(sampler.events(schedule, steps))
+
+        return events, steps
     if flags.epochs is None or parse_schedule(flags.schedule, 1, 1.0).kind != "constant":
         raise RefDPError(
             f"--sampling {flags.sampling}: with --steps or a schedule, give --batch-size and --dataset-size too"
         )
-    epochs = flags.epochs
-    scheme = Sampling(flags.sampling, epochs=epochs)
-    return (lambda scale: (GaussianEvent(scale, scheme),)), epochs
+    scheme = Sampling(flags.sampling, epochs=flags.epochs)
+    return (lambda scale: (GaussianEvent(scale, scheme),)), None
 
 
-def ledger_family(flags: RunFlags) -> tuple[Callable[[float], Ledger], int]:
-    """(scale -> ledger, number of steps) of what the flags describe.
-
-    Raises:
-        RefDPError: flags that are missing, contradict each other or do not fit the sampler.
-    """
-    if flags.sampling in ("shuffle", "fixed-order"):
-        events, steps = _epoch_wise(flags)
-        relation = flags.neighboring or "zero-out"
-        return (lambda scale: Ledger(relation, events(scale))), steps
-    if flags.sampling == "full-batch" and flags.sample_rate not in (None, 1.0):
-        raise RefDPError(f"--sample-rate {flags.sample_rate}: full batches have none; leave it out")
-    full = flags.sampling == "full-batch"
-    if full and (flags.batch_size is not None or flags.dataset_size is not None):
-        raise RefDPError("--batch-size, --dataset-size: full batches take everybody; leave them out")
-    rate = 1.0 if full else _rate(flags)
-    steps = flags.epochs if full and flags.epochs is not None and flags.steps is None else _steps(flags, rate)
-    scheme = Sampling("full-batch") if full else Sampling("poisson", rate=rate)
-    relation = flags.neighboring or "add-remove"
-
-    parse_schedule(flags.schedule, 1, 1.0)
-
-    def ledger(scale: float) -> Ledger:
-        if steps == 0:
-            return Ledger(relation)
-        noise: Any = scale if flags.schedule == "constant" else parse_schedule(flags.schedule, steps, scale)
-        return Ledger(relation, (GaussianEvent(noise, scheme, steps),))
-
-    return ledger, steps
+def _balls(flags: RunFlags) -> tuple[Events, int | None]:
+    """Balls and bins: each record falls into one step of each epoch."""
+    if flags.sample_rate is not None or flags.steps is not None or flags.epochs is None:
+        raise RefDPError("--sampling balls-and-bins: takes --epochs, and --bins (or both sizes), nothing else")
+    if parse_schedule(flags.schedule, 1, 1.0).kind != "constant":
+        raise RefDPError("--schedule: no bound is known for it under balls-and-bins; use constant")
+    sizes = _sizes(flags)
+    if (flags.bins is None) == (sizes is None):
+        raise RefDPError("--bins: give it, or --batch-size with --dataset-size")
+    bins = flags.bins if sizes is None else -(-sizes[1] // sizes[0])
+    assert bins is not None
+    scheme = Sampling(flags.sampling, bins=bins, epochs=flags.epochs)
+    return (lambda scale: (GaussianEvent(scale, scheme),)), bins * flags.epochs

@@ -1,7 +1,8 @@
 """Hockey-stick divergence of one to three Poisson-sampled Gaussian steps, directly from the definition.
 
 One step is a closed form; further steps by the trapezoidal rule over the first steps' noise (analytic but for
-kinks that the closed form of the last step smooths out). Independent of refdp; float64, about 1e-6.
+kinks that the closed form of the last step smooths out). Independent of refdp; float64, with an error estimated
+from two resolutions.
 """
 
 from __future__ import annotations
@@ -37,9 +38,21 @@ def delta(steps: list[Step], epsilon: float, points: int = 1200) -> float:
     return max(_delta(steps, epsilon, direction, points) for direction in (1, -1))
 
 
+def delta_with_error(steps: list[Step], epsilon: float, points: int) -> tuple[float, float]:
+    """The same, and four times what it moves by when the rule is refined, besides rounding."""
+    fine = delta(steps, epsilon, points * 8 // 5)
+    return fine, 4 * abs(fine - delta(steps, epsilon, points)) + 1e-12 * fine + 1e-15
+
+
+def _width(step: Step) -> float:
+    """About the deviation of a step's loss."""
+    q, sigma = step
+    return q * math.sqrt(math.expm1(min(1 / sigma**2, 50.0)))
+
+
 def _delta(steps: list[Step], epsilon: float, direction: int, points: int) -> float:
-    # the least noisy step last: its closed form has the widest loss, so it smooths the others' kinks best
-    steps = sorted(steps, key=lambda step: -step[1])
+    # the step of the widest loss last: its closed form smooths the others' kinks best
+    steps = sorted(steps, key=_width)
     ratios, weights = np.zeros(1), np.ones(1)
     for q, sigma in steps[:-1]:
         t = np.linspace(-9, 9 + 1 / sigma, points)

@@ -92,7 +92,7 @@ def _cases() -> list[tuple[str, Callable[[Any], Any], str, list[Any]]]:
             "accountant",
             lambda v: epsilon(one, 1e-5, v),
             "must be one of",
-            ["pld", None, 1, [], np.array(["a"])],
+            ["prv", None, 1, [], np.array(["a"])],
         ),
         (
             "sampling",
@@ -157,17 +157,16 @@ def test_bad_arguments(case: tuple[str, Callable[[Any], Any], str, list[Any]]) -
             lambda: Ledger("add-remove", (GaussianEvent(1.0, Sampling("fixed-order", epochs=1)),)),
             "sampling fixed-order with neighboring add-remove is ill-posed",
         ),
-        (lambda: poisson(0.5, 1.0, 3, "replace-one"), "replace-one needs a pair of its own"),
+        (
+            lambda: Ledger("replace-one", (GaussianEvent(1.0, Sampling("poisson", 0.5)),), 2),
+            "group_size = 2: no pair is proven",
+        ),
         (lambda: epsilon(poisson(0.5, 1.0, 3), 1e-5, "gaussian"), "exact only without subsampling"),
         (lambda: delta(poisson(0.5, 1.0, 3), 1.0, "gaussian"), "exact only without subsampling"),
         (lambda: calibrate_noise_multiplier(1.0, 1e-5, 0.0, 10), "sample_rate = 0: nothing is released"),
         (
             lambda: calibrate_noise_multiplier(1.0, 1e-5, 0.5, 10, sampling="full-batch"),
             "must be 1 under sampling full-batch",
-        ),
-        (
-            lambda: calibrate_noise_multiplier(1.0, 1e-5, 0.5, 1, neighboring="replace-one"),
-            "a pair of its own",
         ),
     ],
 )

@@ -1,0 +1,75 @@
+"""``epsilon --certify`` and ``--check-certificate``: numbers proved in ball arithmetic, and their proofs verified."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from refdp.accounting import AccountingError, Bounds
+from refdp.accounting.ledger import parse
+from refdp.cli.inputs import read_text
+from refdp.cli.output import Output
+from refdp.cli.query import Question
+from refdp.errors import RefDPError
+from refdp.files import dumps, write_atomically
+from refdp.report import lower_figure, upper_figure
+
+SCHEMA = "refdp-certificate/1"
+REJECTED = 4
+
+
+def add_certificate(document: dict[str, Any], asked: Question, bounds: Bounds, path: str | None) -> str:
+    """Certify the answer in place and describe what is proved; the certificate goes to ``path``.
+
+    The answer's ``epsilon`` becomes the proved enclosure, end by end; ``certified`` says whether every end it states
+    is proved, ``certified_parts`` which numbers are.
+    """
+    from refdp.accounting.certificate import certify
+
+    if asked.accountant != "all":
+        raise RefDPError(f"--certify: proves every part it can, not --accountant {asked.accountant}; leave that out")
+    certificate = certify(asked.ledger, bounds.at, conversion=asked.options["conversion"])
+    proved = certificate["epsilon"]
+    stated = document["epsilon"]
+    missing = [end for end in stated if stated[end] is not None and proved[end] is None]
+    document["epsilon"] = {end: stated[end] if proved[end] is None else proved[end] for end in stated}
+    document["certified"] = not missing
+    document["certified_parts"] = certificate["certified"]
+    lines = [
+        f"  certified    {lower_figure(_number(proved['lower']))} to {upper_figure(_number(proved['upper']))}"
+        f"   proved in ball arithmetic: {', '.join(certificate['certified']) or 'nothing'}"
+    ]
+    for left in certificate["not_certified"]:
+        note = f"not certified: {left['part']} ({left['reason']})"
+        document["notes"].append(note)
+        lines.append(f"  note: {note}")
+    if path is not None:
+        _write(path, certificate)
+    return "\n".join(lines)
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _write(path: str, certificate: dict[str, Any]) -> None:
+    if not Path(path).parent.is_dir():
+        raise RefDPError(f"--certificate {path!r}: its folder does not exist; make it first")
+    write_atomically(Path(path), (dumps(certificate, indent=1) + "\n").encode())
+
+
+def check_certificate(path: str, output: Output) -> int:
+    """Verify a certificate on its own: 0 accepted, 4 rejected; a malformed one is refused (2)."""
+    from refdp.accounting.certificate import check
+
+    try:
+        document = parse(read_text(path))
+    except AccountingError as error:
+        raise RefDPError(f"{path!r}: not a certificate ({error})") from None
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise RefDPError(f"{path!r}: not a certificate: its schema must be {SCHEMA!r}")
+    verdict = check(document)
+    answer = {"schema": "refdp-certificate-check/1", "accepted": verdict.accepted, "reasons": list(verdict.reasons)}
+    words = "accepted" if verdict.accepted else "REJECTED"
+    output.answer(answer, "\n".join([f"certificate {words}", *(f"  {reason}" for reason in verdict.reasons)]))
+    return 0 if verdict.accepted else REJECTED
