@@ -50,7 +50,8 @@ class Decay:
             good = np.isfinite(tau) & (above > 0)
             if not good.any():
                 continue
-            far = (above[good] - tau[good] / frequencies[:, None]).max(axis=1)
+            with np.errstate(over="ignore"):
+                far = (above[good] - tau[good] / frequencies[:, None]).max(axis=1)
             logs = np.log1p(-np.clip(far, 0.0, 1 - 1e-15) * (1 - 1e-9))
             order = np.argsort(extent[good])
             most = np.maximum.accumulate(square[good][order])

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from refdp.accounting.inversion import invert, log_moment_upper
-from refdp.accounting.pairs import Kinked, Pair
+from refdp.accounting.pairs import Kinked, Mixture, Pair
 from refdp.accounting.single import Single
 from refdp.accounting.solve import Enclosure, solve_epsilon
 from refdp.accounting.tilt import Part, plan
@@ -88,9 +88,11 @@ def _grouped(whole: Exposure, bins: int | None, *, upward: bool) -> Exposure:
 
 def _solve(parts: Sequence[Part], mu_squared: float, **goal: float) -> tuple[Enclosure, float] | None:
     """Enclosure of log delta for one direction, and about where epsilon lies at most; None where unresolved."""
-    if mu_squared == 0 and len(parts) == 1 and parts[0].counts.sum() == 1 and isinstance(parts[0].law, Pair):
-        sigma = float(parts[0].sigmas[0])
-        return Single(parts[0].law, sigma).log_delta, 1.0 + 1 / sigma**2
+    if mu_squared == 0 and len(parts) == 1 and parts[0].counts.sum() == 1:
+        law, sigma = parts[0].law, float(parts[0].sigmas[0])
+        if isinstance(law, Kinked):  # at epsilon >= 0, its profile is this pair's
+            law = Pair(law.mixture, Mixture())
+        return Single(law, sigma).log_delta, 1.0 + 1 / sigma**2
     chosen = plan(list(parts), mu_squared, **goal)
     if chosen is None:
         return None

@@ -287,7 +287,7 @@ def test_every_query_ends_in_time() -> None:
         start = time.process_time()
         bounds = epsilon(poisson(q, sigma, count), at)
         assert 0 <= bounds.lower <= bounds.upper < math.inf, (q, sigma, count, at)
-        assert time.process_time() - start < 2, (q, sigma, count, at)
+        assert time.process_time() - start < 10, (q, sigma, count, at)  # a hang, not a benchmark
 
 
 @pytest.mark.slow
@@ -297,7 +297,7 @@ def test_every_query_ends_in_time_everywhere() -> None:
             start = time.process_time()
             bounds = epsilon(poisson(float(q), float(sigma), count), at)
             assert 0 <= bounds.lower <= bounds.upper < math.inf, (q, sigma, count, at)
-            assert time.process_time() - start < 5, (q, sigma, count, at)
+            assert time.process_time() - start < 20, (q, sigma, count, at)
 
 
 def test_memory_is_bounded() -> None:

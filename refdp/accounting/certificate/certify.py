@@ -98,15 +98,14 @@ class _Certificate:
             raise AccountingError("infinite at every order")
         order = float(claim["order"])
         total = mu_squared(self.whole.unsampled) * exact(order) / 2
-        nats = 30 + max(0.0, -math.log(order - 1))
+        nats = 42 + max(0.0, -math.log(order - 1)) + math.log(1 + sum(count for *_, count in self.whole.plain))
         for steps in self.whole.dominating:
-            own = nats + math.log(1 + sum(steps.counts))
             for value, count in planning.grouped(steps.multipliers, steps.counts, self.lines, upward=False):
-                total += count * worst_renyi({steps.remove, steps.add}, value, order, own)
+                total += count * worst_renyi({steps.remove, steps.add}, value, order, nats)
         value = convert(exact(order), total, exact(self.delta))
         upper = claim["upper"]
         if not value <= exact(upper):
-            upper = max(ends(value)[1], 0.0)
+            upper = max(ends(value)[1], 0.0) * (1 + 1e-13)
         return {"epsilon": upper, "order": order, "conversion": claim["conversion"], "rdp": ends(total), "groups": self.lines}
 
     def _pld(self, claim: float | None, side: int) -> dict[str, Any]:

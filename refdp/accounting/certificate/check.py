@@ -6,7 +6,7 @@ proves the same claims is as good as another; one that does not is refused.
 
 G1. Accepted: every part that the certificate lists is proved by this module in ball arithmetic, and the stated
     intermediate values agree with its own.
-G2. Refused: one reason, with its place. No document makes it raise.
+G2. Refused: the first reason found, with its place. No document makes it raise.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ class Verdict:
 
     Attributes:
         accepted: whether everything that the certificate lists is proved.
-        reason: why not; empty where accepted.
+        reasons: why not, the first reason found; empty where accepted.
         certified: the parts proved.
         epsilon: {"lower", "upper"} proved (kind epsilon), or None.
     """
 
     accepted: bool
-    reason: str = ""
+    reasons: tuple[str, ...] = ()
     certified: tuple[str, ...] = ()
     epsilon: dict[str, float | None] | None = None
 
@@ -46,7 +46,7 @@ class Verdict:
         return {
             "schema": "refdp-certificate-check/1",
             "accepted": self.accepted,
-            "reason": self.reason,
+            "reasons": list(self.reasons),
             "certified": list(self.certified),
             "epsilon": self.epsilon,
         }
@@ -68,9 +68,9 @@ def check(document: Any) -> Verdict:
                 return Verdict(True, certified=("rdp.value",))
             return _epsilon(own)
         except AccountingError as error:
-            return Verdict(False, str(error).replace("\n", " "))
+            return Verdict(False, (str(error).replace("\n", " "),))
         except (ArithmeticError, ValueError, TypeError, RecursionError, MemoryError) as error:
-            return Verdict(False, f"the certificate cannot be evaluated ({type(error).__name__}: {error})")
+            return Verdict(False, (f"the certificate cannot be evaluated ({type(error).__name__}: {error})",))
 
 
 def _epsilon(document: dict[str, Any]) -> Verdict:
@@ -94,7 +94,7 @@ def _epsilon(document: dict[str, Any]) -> Verdict:
     if document["epsilon"] != bounds:
         raise Refused(f"epsilon = {document['epsilon']!r}: the parts give {bounds!r}")
     _consistent(document["claimed"], bounds)
-    return Verdict(True, "", tuple(given), bounds)
+    return Verdict(True, (), tuple(given), bounds)
 
 
 def _consistent(claimed: dict[str, Any], proved: dict[str, float | None]) -> None:

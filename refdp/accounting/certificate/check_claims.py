@@ -31,7 +31,9 @@ class Claims:
         self.document, self.statement = document, read(ledger)
         self.delta = exact(document["delta"])
         self.contours = document["contours"]
-        self.sums: dict[int, _Sum] = {}
+        self.sums: dict[tuple[int, bool], _Sum] = {}  # contour, above
+        whole = self.statement
+        self.one_serves_both = whole.dominating == whole.attained and whole.unsampled == whole.unsampled_attained
 
     def check(self, name: str) -> None:
         """Prove one part."""
@@ -49,7 +51,7 @@ class Claims:
     def finish(self) -> None:
         """Refuse what no claim rests on."""
         for index in range(len(self.contours)):
-            if index not in self.sums:
+            if not {(index, True), (index, False)} & self.sums.keys():
                 raise Refused(f"contours[{index}]: no claim uses it")
 
     def _rdp(self, part: dict[str, Any]) -> None:
@@ -60,9 +62,10 @@ class Claims:
         if part["groups"] < 1:
             raise Refused(f"rdp.upper: groups = {part['groups']!r}: must be >= 1")
         total = mu_squared(self.statement.unsampled) * exact(order) / 2
+        repeats = 1 + sum(sum(steps.counts) for steps in self.statement.dominating)
+        nats = 42 + math.log(repeats) - math.log(min(1.0, order - 1))
         for steps in self.statement.dominating:
             for value, count in _lowered(steps, part["groups"]):
-                nats = 34 + math.log(count) - math.log(min(1.0, order - 1))
                 directions = [steps.remove] if steps.remove == steps.add else [steps.remove, steps.add]
                 worst = None
                 for sides in directions:
@@ -172,12 +175,11 @@ class Claims:
         steps = self.statement.dominating if above else self.statement.attained
         _covers(f"contours[{index}]", contour["lines"], steps, above=above)
         squared = mu_squared(self.statement.unsampled if above else self.statement.unsampled_attained)
-        if index not in self.sums:
+        key = index, above or self.one_serves_both
+        if key not in self.sums:
             amplified = contour["log_top"][1] - contour["tilt"] * epsilon - math.log(self.document["delta"])
-            self.sums[index] = _Sum(f"contours[{index}]", contour, steps, squared, max(0.0, amplified))
-        own = self.sums[index]
-        if not own.squared.overlaps(squared):
-            raise Refused(f"{where}: contours[{index}] serves another claim")
+            self.sums[key] = _Sum(f"contours[{index}]", contour, steps, squared, max(0.0, amplified))
+        own = self.sums[key]
         value = own.upper(epsilon) if above else own.lower(epsilon)
         self._inequality(where, side, epsilon, value)
         _near(f"{where}: share_of_delta", proof["share_of_delta"], value / self.delta, _AGREE)
@@ -195,7 +197,7 @@ class _Sum:
             raise Refused(f"{where}: terms = {count!r}: must be from 1 to {_MAX_TERMS}")
         if not (tilt > 0 and step > 0 and guard > tilt):
             raise Refused(f"{where}: needs tilt > 0, step > 0 and guard > tilt")
-        self.squared, self.c, self.d, self.g = squared, exact(tilt), exact(step), exact(guard)
+        self.c, self.d, self.g = exact(tilt), exact(step), exact(guard)
         repeats = math.log(1 + sum(line["count"] for line in contour["lines"]))
         nats = 24 + repeats + min(amplified, 60.0)
         points = [self.c + flint.acb(0, k) * self.d for k in range(count)]
@@ -213,8 +215,7 @@ class _Sum:
                 self.terms[k] *= value ** line["count"]
             top = found.real.log()
             log_top += line["count"] * top
-            last = beyond(density, line["decay"][0], frequency).log() if line["decay"] else top
-            log_rest += line["count"] * last.min(top)
+            log_rest += line["count"] * beyond(density, line["decay_height"], frequency).log().min(top)
         # sum over k >= N of d / y_k^2 <= d / Y^2 + 1 / Y
         self.log_rest = log_rest + ((self.d / frequency + 1) / (flint.arb.pi() * frequency)).log()
         self.log_guard = _cumulant(entries, squared, guard, 24 + repeats)

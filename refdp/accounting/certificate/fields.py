@@ -99,12 +99,6 @@ _BOUND = _either(None, _either("inf", _number))
 _VERSIONS = _object({"refdp": _text, "python-flint": _text})
 
 
-def _grid(place: str, value: Any) -> None:
-    _list(_number, 5)(place, value)
-    for index in (3, 4):
-        _whole(f"{place}[{index}]", value[index])
-
-
 _HEAD = {"schema": _text, "kind": _text, "certified": _list(_text), "precision": _whole, "versions": _VERSIONS}
 _DIRECTION = {"direction": _option("remove", "add")}
 _PROOF = _by(
@@ -119,7 +113,7 @@ _TIGHT = _object({"epsilon": _number, "delta": _number, "proofs": _list(_PROOF)}
 _GAUSSIAN = _object({"epsilon": _number, "mu_squared": _INTERVAL})
 _RDP = _object({"epsilon": _number, "order": _number, "conversion": _text, "rdp": _INTERVAL, "groups": _whole})
 _LINE = _object(
-    {"kind": _whole, "noise_multiplier": _number, "count": _whole, "moments": _grid, "decay": _either(None, _grid)}
+    {"kind": _whole, "noise_multiplier": _number, "count": _whole, "decay_height": _number}
 )
 _CONTOUR = _object(
     {
@@ -155,9 +149,7 @@ _EPSILON = _object(
         "contours": _list(_CONTOUR),
     }
 )
-_ENCLOSURE = _object(
-    {"rdp": _INTERVAL, "by": _option("trapezoid", "binomial", "closed-form")}, {"grid": _grid}
-)
+_ENCLOSURE = _object({"rdp": _INTERVAL, "by": _option("trapezoid", "binomial", "closed-form")})
 _STEP = _object(
     {
         **_HEAD,

@@ -17,7 +17,7 @@ from refdp.accounting import _checks
 from refdp.accounting.certificate.balls import ends, exact, load, precision, versions
 from refdp.accounting.certificate.closed_forms import binomial_moment
 from refdp.accounting.certificate.planning import moment_grid
-from refdp.accounting.certificate.rule import Grid, Moments, Step
+from refdp.accounting.certificate.rule import Moments, Step
 from refdp.accounting.certificate.statement import Sides
 from refdp.accounting.errors import AccountingError
 from refdp.accounting.rdp_poisson import rdp_poisson_gaussian
@@ -27,17 +27,17 @@ _CLOSED = 2048  # integer orders up to this by the binomial sum
 _FINE = 45.0  # nats of relative accuracy
 
 
-def renyi(sides: Sides, multiplier: float, order: float, nats: float) -> tuple[Any, Grid]:
-    """(RDP of one direction, a ball; the rule used); M(c) within about e^-nats of itself."""
+def renyi(sides: Sides, multiplier: float, order: float, nats: float) -> Any:
+    """RDP of one direction, a ball; M(c) within about e^-nats of itself."""
     tilt = Fraction(order) - 1
     grid = moment_grid(sides, multiplier, float(tilt), nats)
     moments = Moments.of(Step(sides, multiplier, tilt), grid)
-    return moments.real.log() / exact(tilt), grid
+    return moments.real.log() / exact(tilt)
 
 
 def worst_renyi(pairs: Iterable[Sides], multiplier: float, order: float, nats: float) -> Any:
     """An upper ball of the larger direction's RDP."""
-    found = [renyi(sides, multiplier, order, nats)[0] for sides in pairs]
+    found = [renyi(sides, multiplier, order, nats) for sides in pairs]
     worst = found[0]
     for other in found[1:]:
         worst = worst.max(other)
@@ -106,11 +106,6 @@ def _directions(q: float, sigma: float, order: float, nats: float) -> list[tuple
             ball = binomial_moment(q, sigma, int(order)).log1p() / exact(Fraction(order) - 1)
             found.append((ball, {"by": "binomial"}))
         else:
-            ball, grid = renyi(sides, sigma, order, nats)
-            found.append((ball, {"by": "trapezoid", "grid": grid_fields(grid)}))
+            ball = renyi(sides, sigma, order, nats)
+            found.append((ball, {"by": "trapezoid"}))
     return found
-
-
-def grid_fields(grid: Grid) -> list[float]:
-    """A rule as a certificate holds it: [shift, strip, spacing, first, last]."""
-    return [grid.shift, grid.strip, grid.spacing, grid.first, grid.last]

@@ -5,7 +5,8 @@ multipliers are the ledger's float64 values; unsampled steps add to mu^2. Pairs 
 and those of Q < 0, both beside a component at 0, so that the loss log(dP / dQ) rises with the noise t.
 
 G1. ``dominating`` and ``attained`` hold the pairs that kernels/ proves to dominate, and to be attained. Where a
-    weight is itself rounded, the attained pair's is lowered by 2^-40 (its delta only falls).
+    weight is itself rounded, the attained pair's is lowered by 2^-40, and where releases are joined into one noise
+    multiplier, rounded down, the attained pair's is raised by 2^-46 (delta only falls with either).
 G2. A kind of step without such a pair is named in ``missing``, never left out of a bound above.
 """
 
@@ -21,8 +22,11 @@ import numpy as np
 
 from refdp.accounting import kernels
 from refdp.accounting.certificate.balls import exact
+from refdp.accounting.events import GaussianEvent
 from refdp.accounting.ledger import Ledger
 from refdp.accounting.pairs import Mixture, Pair
+
+_UP = 1 + 2.0**-46
 
 Weights = tuple[tuple[Fraction, Fraction], ...]  # (mean, weight), mean != 0
 
@@ -100,30 +104,28 @@ def mu_squared(steps: Iterable[tuple[float, float, int]]) -> Any:
 def read(ledger: Ledger) -> Statement:
     """The statement of a ledger."""
     groups: dict[Any, tuple[list[np.ndarray], list[np.ndarray]]] = {}
-    for event in ledger.events:
-        for kernel, values, counts in map(_triple, event.charges(ledger.neighboring)):
-            known = groups.setdefault(kernel, ([], []))
-            known[0].append(values)
-            known[1].append(counts)
+    for kernel, values, counts in ledger.charges():
+        known = groups.setdefault(kernel, ([], []))
+        known[0].append(values)
+        known[1].append(counts)
     whole = Statement()
+    rounded = any(not isinstance(event, GaussianEvent) for event in ledger.events)
     for kernel, (values, counts) in groups.items():
         distinct, index = np.unique(np.concatenate(values), return_inverse=True)
         repeats = [round(x) for x in np.bincount(index, np.concatenate(counts))]
-        _add(whole, kernel, [float(x) for x in distinct], repeats)
+        _add(whole, kernel, [float(x) for x in distinct], repeats, rounded=rounded)
     return whole
 
 
-def _triple(charge: Any) -> tuple[Any, np.ndarray, np.ndarray]:
-    return charge if isinstance(charge, tuple) else (charge.kernel, charge.multipliers, charge.counts)
-
-
-def _add(whole: Statement, kernel: Any, values: list[float], counts: list[int]) -> None:
+def _add(whole: Statement, kernel: Any, values: list[float], counts: list[int], *, rounded: bool) -> None:
+    noise = [v * _UP for v in values] if rounded else values  # from below: joined multipliers are rounded down
     steps = [(float(kernel.distance), v, n) for v, n in zip(values, counts, strict=True)]
     whole.plain += steps
     if not kernel.sampled:
         whole.unsampled += steps
         if kernel.attained:
-            whole.unsampled_attained += [s for s in steps if s[1] > 0]
+            attained = [(float(kernel.distance), v, n) for v, n in zip(noise, counts, strict=True)]
+            whole.unsampled_attained += [step for step in attained if step[1] > 0]
         return
     whole.sampled = True
     if values[0] == 0:
@@ -134,11 +136,10 @@ def _add(whole: Statement, kernel: Any, values: list[float], counts: list[int]) 
     if pairs is None:
         whole.missing.append(f"{kernel.name}: no dominating pair of Gaussian mixtures")
         below = _lowered(kernel.lower_pairs(1.0))
-    shape = (tuple(values), tuple(counts))
     if pairs is not None:
-        whole.dominating.append(Steps(kernel.name, *pairs, *shape))
+        whole.dominating.append(Steps(kernel.name, *pairs, tuple(values), tuple(counts)))
     if below is not None:
-        whole.attained.append(Steps(kernel.name, *below, *shape))
+        whole.attained.append(Steps(kernel.name, *below, tuple(noise), tuple(counts)))
 
 
 def _exact_pairs(kernel: Any) -> tuple[Sides, Sides] | None:

@@ -19,7 +19,6 @@ from refdp.accounting import tilt as engine
 from refdp.accounting.certificate import planning
 from refdp.accounting.certificate.balls import ends, exact
 from refdp.accounting.certificate.contour_sum import ContourSum, log_chernoff
-from refdp.accounting.certificate.one_step import grid_fields
 from refdp.accounting.certificate.planning import Line
 from refdp.accounting.certificate.statement import Sides, Statement, mu_squared
 
@@ -162,10 +161,9 @@ class Tight:
                         "kind": kind,
                         "noise_multiplier": line.multiplier,
                         "count": line.count,
-                        "moments": grid_fields(line.grid),
-                        "decay": grid_fields(line.decay) if line.decay else None,
+                        "decay_height": height,
                     }
-                    for (kind, *_), line in zip(kinds, lines, strict=True)
+                    for (kind, *_), line, height in zip(kinds, lines, heights, strict=True)
                 ],
             }
         )
