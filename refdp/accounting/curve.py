@@ -54,7 +54,9 @@ def privacy_curve(
     if (epsilons is None) == (deltas is None):
         raise AccountingError("privacy_curve: give either epsilons or deltas")
     ask, quantity = (delta_of, "delta") if deltas is None else (epsilon_of, "epsilon")
-    asked = np.array([*(epsilons if epsilons is not None else ()), *(deltas if deltas is not None else ())], np.float64)
+    asked = np.array(
+        [*(epsilons if epsilons is not None else ()), *(deltas if deltas is not None else ())], np.float64
+    )
     coarse = bins is not None and distinct(ledger) > bins
     high, low = (grouped(ledger, bins or 0, how) if coarse else ledger for how in ("down", "up"))
 

@@ -4,7 +4,7 @@ Newton and secant steps in log-log, kept inside the bracket and bisected where t
 evaluated are ever returned.
 
 G1. ``least`` and ``greatest_whole`` return a point whose evaluated bound keeps the target, or None.
-G2. At most BUDGET evaluations.
+G2. At most BUDGET evaluations. A bound that falls smoothly is followed to the tolerance asked for.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 BUDGET = 90
 _NEAR = 0.05  # in log x: points this close give a slope that may be trusted
+_PATIENCE = {16: 1e-5, 22: 1e-4, 28: 1e-3}  # evaluations after which less is asked: the bound jumps there
 _GUESS = -1.5  # slope of log epsilon in log multiplier, before two points are known
 
 
@@ -43,7 +44,7 @@ def least(
     slope: float | None = None,
     tolerance: float = 1e-6,
 ) -> Found | None:
-    """Least x in [low, high] with cost(x) <= target, to ``tolerance`` relative; cost falls with x.
+    """Least x in [low, high] with cost(x) <= target, to ``tolerance`` relative, 1e-3 where it jumps; it falls with x.
 
     ``slope``: d gap / d log x near the answer, where it is known. None where cost(high) > target.
     """
@@ -52,9 +53,11 @@ def least(
     safe: tuple[float, float] | None = None
     broken: tuple[float, float] | None = None
     last: tuple[float, float] | None = None
-    width, stalled = math.inf, 0
-    for _ in range(BUDGET):
+    width, stalled, outwards = math.inf, 0, 0
+    for count in range(BUDGET):
         g = gap(cost(_point(u, low, high)), target)
+        if count in _PATIENCE:
+            tolerance = max(tolerance, _PATIENCE[count])
         if last and math.isfinite(g + last[1]) and min(g, last[1]) > -1 and (g - last[1]) * (u - last[0]) < 0:
             slope, trusted = (g - last[1]) / (u - last[0]), abs(u - last[0]) < _NEAR
         last = (u, g)
@@ -62,7 +65,7 @@ def least(
             safe = last
         else:
             broken = last
-        if safe and (safe[0] <= bottom or (trusted and slope and safe[1] > tolerance * slope)):
+        if safe and (safe[0] <= bottom or (trusted and slope and count < 16 and safe[1] > tolerance * slope)):
             break
         if safe and broken and safe[0] - broken[0] <= tolerance:
             break
@@ -78,7 +81,9 @@ def least(
             room = 0.2 * min(tolerance, width)
             u = min(max(aim, broken[0] + room), safe[0] - room)
         else:  # outwards, in growing steps at most, a little past the aim so that the ends enclose it
-            further = aim + (0.02 if g > 0 else -0.02) * (not trusted)
+            side = 1 if g > 0 else -1
+            further = aim + side * max(0.0 if trusted else 0.02, 1e-7 * 8.0**outwards)
+            outwards += 1
             u = min(max(further, u - reach, bottom), u + reach, top)
             reach *= 1.6
     return Found(_point(safe[0], low, high), slope) if safe else None

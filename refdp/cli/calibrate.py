@@ -68,7 +68,9 @@ def calibrate(
     output, run = Output(as_json, quiet), RunFlags(**flags)
     if solve_for in (None, "noise-multiplier", "scale"):
         if noise_multiplier is not None:
-            raise RefDPError("--noise-multiplier: is what is solved for; leave it out, or give --solve-for steps")
+            raise RefDPError(
+                "--noise-multiplier: is what is solved for; leave it out, or give --solve-for steps"
+            )
         found, steps = _noise(output, run, target_epsilon, delta or 1e-5, accountant)
     else:
         if noise_multiplier is None:
@@ -83,7 +85,9 @@ def calibrate(
     return 0
 
 
-def _noise(output: Output, run: RunFlags, target: float, delta: float, accountant: str) -> tuple[Calibration, int | None]:
+def _noise(
+    output: Output, run: RunFlags, target: float, delta: float, accountant: str
+) -> tuple[Calibration, int | None]:
     family = _released(output, run)
     name = "noise_multiplier" if run.schedule.partition(":")[0] == "constant" else "scale"
     return calibrate_scale(family.at, target, delta, accountant, solved_for=name), family.steps

@@ -27,7 +27,9 @@ def add_certificate(document: dict[str, Any], asked: Question, bounds: Bounds, p
     from refdp.accounting.certificate import certify
 
     if asked.accountant != "all":
-        raise RefDPError(f"--certify: proves every part it can, not --accountant {asked.accountant}; leave that out")
+        raise RefDPError(
+            f"--certify: proves every part it can, not --accountant {asked.accountant}; leave that out"
+        )
     certificate = certify(asked.ledger, bounds.at, conversion=asked.options["conversion"])
     proved = certificate["epsilon"]
     stated = document["epsilon"]
@@ -61,15 +63,23 @@ def _write(path: str, certificate: dict[str, Any]) -> None:
 def check_certificate(path: str, output: Output) -> int:
     """Verify a certificate on its own: 0 accepted, 4 rejected; a malformed one is refused (2)."""
     from refdp.accounting.certificate import check
+    from refdp.accounting.certificate.balls import precision
+    from refdp.accounting.certificate.fields import validated
 
     try:
         document = parse(read_text(path))
-    except AccountingError as error:
-        raise RefDPError(f"{path!r}: not a certificate ({error})") from None
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise RefDPError(f"{path!r}: not a certificate: its schema must be {SCHEMA!r}")
+        with precision(64):
+            validated(document, SCHEMA)
+    except (AccountingError, RecursionError) as error:
+        raise RefDPError(f"{path!r}: not a certificate of refdp: {error}") from None
     verdict = check(document)
-    answer = {"schema": "refdp-certificate-check/1", "accepted": verdict.accepted, "reasons": list(verdict.reasons)}
-    words = "accepted" if verdict.accepted else "REJECTED"
-    output.answer(answer, "\n".join([f"certificate {words}", *(f"  {reason}" for reason in verdict.reasons)]))
+    lines = [f"certificate {'accepted' if verdict.accepted else 'REJECTED'}"]
+    if verdict.accepted and verdict.epsilon is not None:
+        low, high = (verdict.epsilon[end] for end in ("lower", "upper"))
+        lines.append(
+            f"  proved       {lower_figure(_number(low))} <= epsilon <= {upper_figure(_number(high))}"
+        )
+    lines += [f"  proved       {part}" for part in verdict.certified]
+    lines += [f"  reason       {reason}" for reason in verdict.reasons]
+    output.answer(verdict.to_json(), "\n".join(lines))
     return 0 if verdict.accepted else REJECTED

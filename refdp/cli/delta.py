@@ -29,7 +29,7 @@ def delta(epsilon: float, as_json: bool, quiet: bool, plot: str | None, **option
     document = bounds_to_json(bounds)
     if asked.steps is not None:
         document["steps"] = asked.steps
-    if plot:
+    if plot is not None:
         from refdp.cli.picture import draw_curve
 
         draw_curve(plot, asked, bounds)

@@ -31,7 +31,10 @@ _NO_EFFECT = ("delta", "accountant", "conversion", "exact", "certify", "certific
 )
 @click.option("--certify", is_flag=True, help="Prove the answer in ball arithmetic (needs python-flint).")
 @click.option(
-    "--certificate", "certificate_file", metavar="FILE", help="Write the certificate there (implies --certify)."
+    "--certificate",
+    "certificate_file",
+    metavar="FILE",
+    help="Write the certificate there (implies --certify).",
 )
 @click.option(
     "--check-certificate",
@@ -63,9 +66,9 @@ def epsilon(ctx: click.Context, as_json: bool, quiet: bool, **options: Any) -> i
     document, text = bounds_to_json(bounds), describe(bounds)
     if asked.steps is not None:
         document["steps"] = asked.steps
-    if certify or certificate:
+    if certify or certificate is not None:
         text += "\n" + add_certificate(document, asked, bounds, certificate)
-    if plot:
+    if plot is not None:
         from refdp.cli.picture import draw_curve
 
         draw_curve(plot, asked, bounds)

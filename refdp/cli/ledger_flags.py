@@ -36,9 +36,13 @@ def ledger_family(flags: RunFlags) -> Family:
     for name, scheme in _TAKES.items():
         if getattr(flags, name) is not None and flags.sampling != scheme:
             option = name.replace("_", "-")
-            raise RefDPError(f"--{option}: belongs to --sampling {scheme}, not {flags.sampling}; leave it out")
+            raise RefDPError(
+                f"--{option}: belongs to --sampling {scheme}, not {flags.sampling}; leave it out"
+            )
     relation, group = flags.neighboring or _RELATION.get(flags.sampling, "add-remove"), flags.group_size or 1
-    make = {"shuffle": _epoch_wise, "fixed-order": _epoch_wise, "balls-and-bins": _balls}.get(flags.sampling, _step_wise)
+    make = {"shuffle": _epoch_wise, "fixed-order": _epoch_wise, "balls-and-bins": _balls}.get(
+        flags.sampling, _step_wise
+    )
     events, steps = make(flags)
     return Family(lambda scale: Ledger(relation, events(scale), group), steps)
 
@@ -107,14 +111,16 @@ def _step_wise(flags: RunFlags) -> tuple[Events, int]:
         rate, scheme = 1.0, Sampling("full-batch")
     elif flags.sampling == "without-replacement":
         if flags.sample_rate is not None:
-            raise RefDPError("--sample-rate: batches have a fixed size here; give --batch-size and --dataset-size")
+            raise RefDPError(
+                "--sample-rate: batches have a fixed size here; give --batch-size and --dataset-size"
+            )
         batch, records = _sizes(flags, " under --sampling without-replacement") or (1, 1)
         rate, scheme = batch / records, Sampling(flags.sampling, dataset_size=records, batch_size=batch)
     elif flags.sampling == "truncated-poisson":
-        rate, records, cap = _rate(flags), flags.dataset_size, flags.max_batch_size
-        if records is None or cap is None:
+        rate, size, cap = _rate(flags), flags.dataset_size, flags.max_batch_size
+        if size is None or cap is None:
             raise RefDPError("--sampling truncated-poisson: needs --dataset-size and --max-batch-size")
-        scheme = Sampling(flags.sampling, rate=rate, dataset_size=records, max_batch_size=cap)
+        scheme = Sampling(flags.sampling, rate=rate, dataset_size=size, max_batch_size=cap)
     else:
         rate = _rate(flags)
         scheme = Sampling("poisson", rate=rate)
@@ -158,7 +164,9 @@ def _epoch_wise(flags: RunFlags) -> tuple[Events, int | None]:
 def _balls(flags: RunFlags) -> tuple[Events, int | None]:
     """Balls and bins: each record falls into one step of each epoch."""
     if flags.sample_rate is not None or flags.steps is not None or flags.epochs is None:
-        raise RefDPError("--sampling balls-and-bins: takes --epochs, and --bins (or both sizes), nothing else")
+        raise RefDPError(
+            "--sampling balls-and-bins: takes --epochs, and --bins (or both sizes), nothing else"
+        )
     if parse_schedule(flags.schedule, 1, 1.0).kind != "constant":
         raise RefDPError("--schedule: no bound is known for it under balls-and-bins; use constant")
     sizes = _sizes(flags)

@@ -1,4 +1,8 @@
-"""The privacy curve of one ledger as a picture: both bounds, the RDP curve and the point asked about."""
+"""The privacy curve of one ledger as a picture: both bounds, the RDP curve and the point asked about.
+
+The point is the answer itself. The curves of a schedule are drawn on a few multipliers of the same mean of
+1 / multiplier^2, to plotting accuracy, and the title says so; ``privacy_curve`` has them as bounds.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from refdp.accounting import Bounds, PrivacyCurve, privacy_curve
+from refdp.accounting.grouping import distinct, grouped
 from refdp.cli.query import Question
 from refdp.errors import RefDPError
 from refdp.files import write_atomically
 
-_POINTS, _BINS = 25, 24
+_POINTS, _DRAWN = 21, 8
 _KINDS = (".png", ".pdf", ".svg")
 
 
@@ -32,26 +37,28 @@ def draw_curve(path: str, asked: Question, bounds: Bounds) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
-        raise RefDPError("--plot: needs matplotlib, which refdp's installation brings; pip install refdp") from None
+        raise RefDPError(
+            "--plot: needs matplotlib, which refdp's installation brings; pip install refdp"
+        ) from None
     epsilon = bounds.upper if bounds.quantity == "epsilon" else bounds.at
     if epsilon is None or not math.isfinite(epsilon):
         raise RefDPError(f"--plot: there is no curve to draw where epsilon is {epsilon!r}")
+    coarse = distinct(asked.ledger) > _DRAWN
     curve = privacy_curve(
-        asked.ledger,
+        grouped(asked.ledger, _DRAWN, "mean") if coarse else asked.ledger,
         epsilons=np.linspace(0.0, 2.0 * epsilon or 1.0, _POINTS),
         accountant=asked.accountant,
         conversion=asked.options["conversion"],
-        bins=_BINS,
     )
     figure = Figure(figsize=(7.0, 4.4), dpi=130, layout="constrained")
     FigureCanvasAgg(figure)
-    _draw(figure.subplots(), curve, bounds)
+    _draw(figure.subplots(), curve, bounds, f"; schedule drawn on {_DRAWN} multipliers" if coarse else "")
     buffer = io.BytesIO()
     figure.savefig(buffer, format=Path(path).suffix[1:].lower())
     write_atomically(Path(path), buffer.getvalue())
 
 
-def _draw(axes: Any, curve: PrivacyCurve, bounds: Bounds) -> None:
+def _draw(axes: Any, curve: PrivacyCurve, bounds: Bounds, remark: str) -> None:
     upper, lower, rdp = (_log10(values) for values in (curve.upper, curve.lower, curve.rdp))
     if np.isfinite(rdp).any():
         axes.plot(curve.asked, rdp, color="#e69f00", linestyle="--", label="upper bound by RDP")
@@ -65,7 +72,7 @@ def _draw(axes: Any, curve: PrivacyCurve, bounds: Bounds) -> None:
         axes.plot([x], [math.log10(y)], "o", color="#b2182b", label=f"asked: {text}")
     axes.set_xlabel("epsilon")
     axes.set_ylabel("log10 delta")
-    axes.set_title(f"privacy curve, {bounds.neighboring}")
+    axes.set_title(f"privacy curve, {bounds.neighboring}{remark}")
     axes.grid(color="#e3e3e3")
     axes.set_axisbelow(True)
     axes.legend(frameon=False)

@@ -22,7 +22,7 @@ from refdp.report import lower_figure, upper_figure
 
 def query_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of a question about one ledger."""
-    options = [
+    options: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = [
         click.option(
             "--noise-multiplier", type=NON_NEGATIVE, help="Noise standard deviation on the sum / clip norm."
         ),
@@ -39,7 +39,9 @@ def query_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="From Renyi DP to epsilon.",
         ),
         click.option("--exact", is_flag=True, help="Group no noise multipliers, however many there are."),
-        click.option("--plot", metavar="FILE", help="Draw the privacy curve into this file (.png, .pdf, .svg)."),
+        click.option(
+            "--plot", metavar="FILE", help="Draw the privacy curve into this file (.png, .pdf, .svg)."
+        ),
     ]
     for option in reversed(options):
         command = option(command)
@@ -105,8 +107,10 @@ def describe(bounds: Bounds) -> str:
         if high == "unknown":
             lines.append(f"  by PLD       {low}   lower, no upper bound this way")
         else:
-            lines.append(f"  by PLD       {f'{low} to {high}' if low != 'unknown' else high}   "
-                         f"{'both sides' if low != 'unknown' else 'upper'}")
+            lines.append(
+                f"  by PLD       {f'{low} to {high}' if low != 'unknown' else high}   "
+                f"{'both sides' if low != 'unknown' else 'upper'}"
+            )
     if bounds.rdp:
         order, conversion = bounds.rdp["order"], bounds.rdp["conversion"]
         lines.append(

@@ -40,7 +40,9 @@ def run_flags(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--sample-rate", type=RATE, help="Poisson: probability that a record joins a step."),
         click.option("--batch-size", type=COUNT, help="Expected (logical) batch size."),
         click.option("--dataset-size", type=COUNT, help="Number of training records."),
-        click.option("--max-batch-size", type=COUNT, help="truncated-poisson: larger batches are cut to this."),
+        click.option(
+            "--max-batch-size", type=COUNT, help="truncated-poisson: larger batches are cut to this."
+        ),
         click.option("--bins", type=COUNT, help="balls-and-bins: steps an epoch."),
         click.option("--steps", type=COUNT_OR_ZERO, help="Number of noisy steps."),
         click.option(

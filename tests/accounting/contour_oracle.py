@@ -1,8 +1,8 @@
-"""delta(epsilon) of one direction of a composition to about 25 digits, in ball arithmetic.
+"""delta(epsilon) of one direction of a composition to about 15 digits, in ball arithmetic.
 
 The inversion formula is refdp's, nothing else is: moments by the trapezoidal rule on the real line (no shift, nothing
-pruned), tilt, window and number of terms of its own, sums at 200 bits, and aliases, tail and quadrature pushed below
-1e-25 of the value instead of bounded. ``convex_order`` is the oracle that does not share the formula.
+pruned), tilt, window and number of terms of its own, sums at 160 bits, and aliases, tail and quadrature pushed below
+1e-15 of the value instead of bounded. ``convex_order`` is the oracle that does not share the formula.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from flint import acb, acb_mat, arb, ctx
 from oracle import exact
 from scipy.optimize import minimize_scalar
 
-BITS = 200
-MISSING = 1e-24  # relative: what the pushed-down errors may still be
-_LOG_MISSING = 60.0
+BITS = 160
+MISSING = 1e-14  # relative: what the pushed-down errors may still be
+_LOG_MISSING = 38.0
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ class Oracle:
     def _far(self, goal: float) -> float:
         """A frequency from which on the characteristic function is below e^goal of its value at 0, by looking."""
         y = self.spacing * 4
-        while y < 1e7:
-            if all(self._log_modulus(y * k) < -_LOG_MISSING - 20 for k in (1.0, 1.3, 1.7, 2.4)):
+        while y < 2e5 * self.spacing:
+            if all(self._log_modulus(y * k) < -_LOG_MISSING for k in (1.0, 1.3, 1.7, 2.4)):
                 return y
             y *= 1.25
         raise ArithmeticError("the characteristic function hardly decays: too few steps for this oracle")
@@ -133,7 +133,7 @@ class Oracle:
         for j in range(first, last + 1):
             t = h * j
             mixed = (1 + q * (t * m / s - m * m / (2 * s * s)).expm1()).log()
-            power = 1 + tilt if step.present else tilt
+            power = 1 + tilt if step.present else -tilt
             weights.append((power * mixed - t * t / 2).exp())
             ratios.append(mixed if step.present else -mixed)
         total = sum(weights, arb(0))

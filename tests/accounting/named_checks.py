@@ -45,17 +45,19 @@ def check_rdp_close_to_truth() -> None:
 def check_epsilon_encloses_truth() -> None:
     """lower <= truth <= upper on the constant-multiplier rows."""
     for row in rows("dpsgd_eps"):
-        bounds = acc.epsilon(poisson(row["q"], row["sigma"], row["steps"]), row["delta"])
-        assert bounds.upper >= row["truth"]["lo"], row["id"]
-        assert bounds.lower <= row["truth"]["hi"], row["id"]
+        ledger = poisson(row["q"], row["sigma"], row["steps"])
+        for accountant in ("all", "rdp"):
+            bounds = acc.epsilon(ledger, row["delta"], accountant)
+            assert bounds.upper >= row["truth"]["lo"], row["id"]
+            assert bounds.lower <= row["truth"]["hi"], row["id"]
 
 
 def check_upper_is_tight_for_rdp() -> None:
     """The best order is found: no worse than the truth file's continuous-order RDP figure."""
     for row in rows("dpsgd_eps"):
-        upper = epsilon_upper(poisson(row["q"], row["sigma"], row["steps"]), row["delta"])
+        upper = epsilon_upper(poisson(row["q"], row["sigma"], row["steps"]), row["delta"], "rdp")
         assert upper <= row["rdp_continuous_order_eps"] * (1 + 1e-6), row["id"]
-    assert epsilon_upper(poisson(1e-4, 10.0, 10_000), 1e-5) < 0.01  # an order grid up to 63 says .1029
+    assert epsilon_upper(poisson(1e-4, 10.0, 10_000), 1e-5, "rdp") < 0.01  # an order grid up to 63 says .1029
 
 
 def check_excess_at_tiny_rate() -> None:
@@ -127,13 +129,15 @@ def check_lower_below_exact() -> None:
 
     for q, sigma, steps, at in ((0.1, 1.0, 1, 1e-5), (0.3, 0.5, 2, 1e-3), (0.01, 2.0, 2, 1e-6)):
         exact = hockey_stick.epsilon([(q, sigma)] * steps, at)
-        bounds = acc.epsilon(poisson(q, sigma, steps), at)
-        assert bounds.lower <= exact * (1 + 1e-7) + 1e-9
-        assert exact <= bounds.upper * (1 + 1e-7) + 1e-9
+        for accountant in ("all", "rdp"):
+            bounds = acc.epsilon(poisson(q, sigma, steps), at, accountant)
+            assert bounds.lower <= exact * (1 + 1e-7) + 1e-9
+            assert exact <= bounds.upper * (1 + 1e-7) + 1e-9
 
 
 def check_monotone_in_noise() -> None:
     """More noise never costs more."""
-    uppers = [epsilon_upper(poisson(0.01, s, 1000), 1e-5) for s in np.geomspace(0.3, 30, 25)]
-    assert all(b <= a * (1 + 1e-6) for a, b in itertools.pairwise(uppers))
-    assert math.isfinite(uppers[0])
+    for accountant in ("all", "rdp"):
+        uppers = [epsilon_upper(poisson(0.01, s, 1000), 1e-5, accountant) for s in np.geomspace(0.3, 30, 25)]
+        assert all(b <= a * (1 + 1e-6) for a, b in itertools.pairwise(uppers))
+        assert math.isfinite(uppers[0])

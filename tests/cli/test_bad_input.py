@@ -9,6 +9,7 @@ import pytest
 from refdp.cli import run
 
 EPSILON = ["epsilon", "--noise-multiplier", "1", "--sample-rate", "0.1", "--steps", "10"]
+DELTA = ["delta", "--epsilon", "1", *EPSILON[1:]]
 CALIBRATE = ["calibrate", "--target-epsilon", "3", "--sample-rate", "0.1", "--steps", "10"]
 TRAIN = ["train", "--dataset", "gaussian-clusters", "--noise-multiplier", "1"]
 SWEEP = ["sweep"]
@@ -19,8 +20,9 @@ COUNTS = [*REALS, "2.5", "2.0", "1e3"]
 
 def cases() -> list[list[str]]:
     found = []
-    for base in (EPSILON, CALIBRATE):
-        found += [[*base, "--delta", bad] for bad in [*REALS, "0", "1", "2"]]
+    for base in (EPSILON, DELTA, CALIBRATE):
+        if base is not DELTA:
+            found += [[*base, "--delta", bad] for bad in [*REALS, "0", "1", "2"]]
         found += [[*base, "--sample-rate", bad] for bad in [*REALS, "1.5", "2"]]
         found += [[*base, "--steps", bad] for bad in COUNTS]
         found += [[*base, "--epochs", bad] for bad in COUNTS]
@@ -28,15 +30,24 @@ def cases() -> list[list[str]]:
         found += [[*base, "--dataset-size", bad] for bad in [*COUNTS, "0"]]
         found += [[*base, "--neighboring", bad] for bad in ["", "none", "replace"]]
         found += [[*base, "--sampling", bad] for bad in ["", "none", "without-replacement"]]
+        for option in ("--max-batch-size", "--bins", "--group-size"):
+            found += [[*base, option, bad] for bad in [*COUNTS, "0"]]
+        found += [[*base, "--bins", "3"], [*base, "--max-batch-size", "3"], [*base, "--group-size", "1001"]]
         found += [[*base, "--accountant", bad] for bad in ["", "prv", "gaussian"]]
         found += [[*base, "--schedule", bad] for bad in BAD_SCHEDULES]
         found += [
-            [*base, "--neighboring", "replace-one"],
             [*base, "--epochs", "3"],
             [*base, "--nonsense", "1"],
         ]
     found += [[*EPSILON, "--noise-multiplier", bad] for bad in REALS]
     found += [[*CALIBRATE, "--target-epsilon", bad] for bad in [*REALS, "0"]]
+    found += [[*CALIBRATE, "--solve-for", bad] for bad in ["", "epochs", "steps", "sample-rate", "delta"]]
+    found += [[*DELTA, "--epsilon", bad] for bad in REALS]
+    for base in (EPSILON, DELTA):
+        found += [[*base, "--conversion", bad] for bad in ["", "none"]]
+        found += [[*base, "--plot", bad] for bad in ["", "curve", "curve.txt", "/nonexistent/curve.png"]]
+    found += [["epsilon", "--check-certificate", bad] for bad in ["", "/nonexistent"]]
+    found += [[*EPSILON, "--certificate", "/nonexistent/proof.json"], [*EPSILON, "--certify", "--accountant", "rdp"]]
     for option in ("--noise-multiplier", "--target-epsilon"):
         bad_values = REALS if option == "--noise-multiplier" else [*REALS, "0"]
         found += [["train", "--dataset", "gaussian-clusters", option, bad] for bad in bad_values]
@@ -76,7 +87,7 @@ def cases() -> list[list[str]]:
         [*SWEEP, "--noise-multipliers", "1", "--target-epsilons", "1"],
         [*SWEEP, "--validate", "/nonexistent"],
     ]
-    found += [["nonsense"], ["epsilon"], ["calibrate"], ["epsilon", "--noise-multiplier", "1"]]
+    found += [["nonsense"], ["epsilon"], ["delta"], ["delta", "--epsilon", "1"], ["calibrate"], ["epsilon", "--noise-multiplier", "1"]]
     found += [
         ["epsilon", "--ledger", "/nonexistent"],
         ["epsilon", "--cases", "/nonexistent"],

@@ -13,7 +13,7 @@ import refdp.accounting.calibrate as calibrate_module
 import refdp.accounting.schedules as schedules_module
 import refdp.clippers.flat as flat_module
 import refdp.engine as engine_module
-from refdp.accounting import Schedule
+from refdp.accounting import Schedule, epsilon
 from refdp.samplers import Batch
 from refdp.samplers.poisson import Poisson
 
@@ -164,7 +164,9 @@ def trainer_ignores_the_schedule(patch: Patch) -> None:
 def interval_midpoint(patch: Patch) -> None:
     """The middle of the last bracket instead of its safe end, and no post-condition."""
 
-    def midpoint(ledger_of: Any, target: float, delta: float, accountant: str = "all") -> Any:
+    def midpoint(
+        ledger_of: Any, target: float, delta: float, accountant: str = "all", **options: Any
+    ) -> Any:
         low, high = 1e-3, 1e3
         for _ in range(14):
             middle = (low * high) ** 0.5
@@ -173,9 +175,7 @@ def interval_midpoint(patch: Patch) -> None:
             else:
                 low = middle
         middle = (low * high) ** 0.5
-        return calibrate_module.Calibration(
-            middle, calibrate_module.epsilon(ledger_of(middle), delta), target, 0.0
-        )
+        return calibrate_module.Calibration(middle, epsilon(ledger_of(middle), delta), target, 0.0)
 
     patch.setattr(calibrate_module, "calibrate_scale", midpoint)
 

@@ -14,13 +14,13 @@ from fractions import Fraction
 from typing import Any
 
 from refdp.accounting.certificate.balls import exact, load, precision
-from refdp.accounting.certificate.check_integrals import Density, Panels, Refused, beyond, panels, real
+from refdp.accounting.certificate.check_integrals import Density, Panels, Refused, beyond, panels, real, single
 from refdp.accounting.certificate.statement import Sides, Steps, mu_squared, read
 from refdp.accounting.ledger import Ledger
 
 _MAX_TERMS = 200_000
 _COARSE = 32
-_AGREE = 1e-6  # stated logarithms and shares against the checker's own
+_BITS = 128
 Entry = tuple[Sides, float, int]  # pair, multiplier, count
 
 
@@ -127,12 +127,25 @@ class Claims:
             where = f"{name} ({proof['direction']})"
             if proof["by"] == "contour":
                 self._by_contour(where, part["epsilon"], side, proof)
+            elif proof["by"] == "single":
+                self._single(where, part["epsilon"], side, proof)
             elif side == "lower":
                 raise Refused(f"{where}: {proof['by']} proves no lower bound")
             elif proof["by"] == "chernoff":
                 self._chernoff(where, part["epsilon"], proof)
             else:
                 self._greatest_loss(where, part["epsilon"])
+
+    def _single(self, where: str, epsilon: float, side: str, proof: dict[str, Any]) -> None:
+        whole = self.statement
+        steps, rest = (
+            (whole.dominating, whole.unsampled) if side == "upper" else (whole.attained, whole.unsampled_attained)
+        )
+        if rest or len(steps) != 1 or sum(steps[0].counts) != 1:
+            raise Refused(f"{where}: the ledger is not one sampled step")
+        value = single(steps[0].direction(proof["direction"]), steps[0].multipliers[0], epsilon)
+        self._inequality(where, side, epsilon, value)
+        _overlap(f"{where}: over_delta", proof["over_delta"], value / self.delta)
 
     def _entries(self, direction: str, most: int) -> list[Entry]:
         """The dominating steps of a direction, multipliers lowered in groups."""
@@ -178,11 +191,13 @@ class Claims:
         key = index, above or self.one_serves_both
         if key not in self.sums:
             amplified = contour["log_top"][1] - contour["tilt"] * epsilon - math.log(self.document["delta"])
-            self.sums[key] = _Sum(f"contours[{index}]", contour, steps, squared, max(0.0, amplified))
+            repeats = 1 + sum(line["count"] for line in contour["lines"])
+            with precision(_BITS + 2 * repeats.bit_length()):
+                self.sums[key] = _Sum(f"contours[{index}]", contour, steps, squared, max(0.0, amplified))
         own = self.sums[key]
         value = own.upper(epsilon) if above else own.lower(epsilon)
         self._inequality(where, side, epsilon, value)
-        _near(f"{where}: share_of_delta", proof["share_of_delta"], value / self.delta, _AGREE)
+        _overlap(f"{where}: sum_over_delta", proof["sum_over_delta"], own.ball(epsilon) / self.delta)
 
 
 class _Sum:
@@ -224,7 +239,7 @@ class _Sum:
         if not self.log_rest <= exact(contour["log_beyond"][1]) + exact(1e-3):
             raise Refused(f"{where}: terms = {count!r}: the rest may be e^{_show(self.log_rest)}, more than stated")
 
-    def _sum(self, s: float) -> Any:
+    def ball(self, s: float) -> Any:
         """(d / pi) e^{-c s} (half the first term and the real parts of the others, turned by e^{-i s y})."""
         at, total = exact(s), self.terms[0].real / 2
         for k, term in enumerate(self.terms[1:], 1):
@@ -236,7 +251,7 @@ class _Sum:
         return (self.log_rest - self.c * exact(s)).exp()
 
     def upper(self, s: float) -> Any:
-        return self._sum(s) + self._rest(s)
+        return self.ball(s) + self._rest(s)
 
     def lower(self, s: float) -> Any:
         window = 2 * load().arb.pi() / self.d
@@ -244,7 +259,7 @@ class _Sum:
         left = ratio / (1 - ratio)
         ratio = (-(self.g - self.c) * window).exp()
         right = (self.log_guard - self.g * exact(s)).exp() * ratio / (1 - ratio)
-        return self._sum(s) - self._rest(s) - left - right
+        return self.ball(s) - self._rest(s) - left - right
 
 
 def _cumulant(entries: Sequence[Entry], squared: Any, tilt: float, nats: float) -> Any:

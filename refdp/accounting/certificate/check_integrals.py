@@ -168,6 +168,7 @@ def panels(density: Density, nats: float) -> Panels:
     goal = -nats - math.log(pieces) + floor
     log_gain = float(gain.log().mid())
     weights, losses = [], []
+    least = (exact(goal) - math.log(64)).exp()
     error = density.rise(exact(height)) * tails
     decay = exact(rho * (1 - 1e-9))
     for middle, bound in zip(middles, bounds, strict=True):
@@ -181,8 +182,13 @@ def panels(density: Density, nats: float) -> Panels:
         for node, weight in _legendre(count, flint.ctx.prec):
             t = flint.acb(middle + node * exact(half), exact(height))
             log_g, loss = density.exponent(t)
-            weights.append(log_g.exp() * (weight * exact(half) / root))
-            losses.append(loss)
+            value = log_g.exp() * (weight * exact(half) / root)
+            size = value.abs_upper()
+            if size <= least:  # not worth a node: it counts as an error
+                error += size
+            else:
+                weights.append(value)
+                losses.append(loss)
     return Panels(weights, losses, error)
 
 
@@ -228,6 +234,57 @@ def real(density: Density, nats: float) -> Any:
 
     total = _integral(integrand, low, high, density, math.exp(-nats))
     return floor.exp() * total / (2 * load().arb.pi()).sqrt() + tails.union(exact(0))
+
+
+def single(sides: Sides, multiplier: float, epsilon: float) -> Any:
+    """delta(epsilon) of one step: integral of phi (A - e^epsilon B) over t >= t0, where A = e^epsilon B.
+
+    The integrand is positive from t0 on and negative before, so cutting at t1 < t0 < t2 encloses it.
+    """
+    flint = load()
+    density = Density(sides, multiplier, 1)
+    gain = exact(epsilon).exp()
+
+    def pays(t: Any) -> Any:
+        log_a, log_b = density.log_ratios(flint.acb(t))
+        return (log_a - log_b).real - exact(epsilon)
+
+    high = 1.0
+    while not pays(exact(high)) > 0:
+        high *= 2
+        if high > 1e9:
+            raise Refused("one step: the loss never reaches epsilon")
+    low = -high
+    while not pays(exact(low)) < 0:
+        low *= 2
+        if low < -1e9:
+            raise Refused("one step: the loss always exceeds epsilon")
+    while high - low > 1e-12 * max(1.0, abs(high)):
+        middle = 0.5 * (low + high)
+        value = pays(exact(middle))
+        if value > 0:
+            high = middle
+        elif value < 0:
+            low = middle
+        else:
+            break
+
+    def integrand(t: Any, analytic: bool) -> Any:
+        log_a, log_b = density.log_ratios(t, analytic)
+        return (log_a - t * t / 2).exp() - gain * (log_b - t * t / 2).exp()
+
+    wide_p = exact(sides.width_p) / density.sigma
+    far = max(high, float(wide_p.mid())) + 45.0
+    scale = math.exp(max(-0.5 * max(high, 0.0) ** 2, -600.0)) * 1e-25
+    root = (2 * flint.arb.pi()).sqrt()
+    total = _integral(integrand, high, far, density, scale) / root
+    # P(t > far): each component of P has its mean at most at wide_p; P(low < t < high): densities are below 1
+    tail = _normal_tail(exact(far) - wide_p)
+    log_a, _ = density.log_ratios(flint.acb(exact(high)))
+    nearest = exact(low).max(exact(-high)).max(exact(0))
+    between = (exact(high) - exact(low)) * (log_a.real - nearest**2 / 2).exp() / root
+    between *= -(pays(exact(low)).exp() - 1).min(exact(0)) + (pays(exact(high)).exp() - 1).max(exact(0))
+    return total + tail.union(exact(0)) + between.union(exact(0))
 
 
 def _integral(integrand: Any, low: float, high: float, density: Density, tolerance: float) -> Any:

@@ -104,8 +104,9 @@ _DIRECTION = {"direction": _option("remove", "add")}
 _PROOF = _by(
     "by",
     {
-        "contour": _object({**_DIRECTION, "by": _text, "contour": _whole, "share_of_delta": _number}),
+        "contour": _object({**_DIRECTION, "by": _text, "contour": _whole, "sum_over_delta": _INTERVAL}),
         "chernoff": _object({**_DIRECTION, "by": _text, "tilt": _number, "log_delta": _number}),
+        "single": _object({**_DIRECTION, "by": _text, "over_delta": _INTERVAL}),
         "greatest-loss": _object({**_DIRECTION, "by": _text, "greatest_loss": _number}),
     },
 )

@@ -93,6 +93,13 @@ class Statement:
         return all(steps.remove == steps.add for steps in self.dominating)
 
 
+def alone(steps: list[Steps], unsampled: list[tuple[float, float, int]]) -> Steps | None:
+    """The one sampled step that all of it is, or None."""
+    if unsampled or len(steps) != 1 or steps[0].counts != (1,):
+        return None
+    return steps[0]
+
+
 def mu_squared(steps: Iterable[tuple[float, float, int]]) -> Any:
     """sum n (distance / multiplier)^2, a ball."""
     total = exact(0)

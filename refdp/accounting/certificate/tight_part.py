@@ -18,9 +18,10 @@ import numpy as np
 from refdp.accounting import tilt as engine
 from refdp.accounting.certificate import planning
 from refdp.accounting.certificate.balls import ends, exact
+from refdp.accounting.certificate.closed_forms import single_delta
 from refdp.accounting.certificate.contour_sum import ContourSum, log_chernoff
 from refdp.accounting.certificate.planning import Line
-from refdp.accounting.certificate.statement import Sides, Statement, mu_squared
+from refdp.accounting.certificate.statement import Sides, Statement, alone, mu_squared
 
 _TRUNCATION = -27.0  # log of the terms left out, relative to delta
 _FINE = 26.0
@@ -67,6 +68,13 @@ class Tight:
         return max((x for x in (found, other) if x), key=lambda x: float(x["epsilon"]), default=None)
 
     def _by_contour(self, direction: str, above: bool, epsilon: float, delta: float) -> dict[str, Any] | None:
+        whole = self.statement
+        one = alone(whole.dominating, whole.unsampled) if above else alone(whole.attained, whole.unsampled_attained)
+        if one is not None:
+            value = single_delta(one.direction(direction), one.multipliers[0], epsilon)
+            if not (value <= exact(delta) if above else value >= exact(delta)):
+                return None
+            return {"direction": direction, "by": "single", "over_delta": ends(value / exact(delta))}
         found = self._sum(direction, above, epsilon, delta)
         if found is None:
             return None
@@ -74,8 +82,8 @@ class Tight:
         ball = own.upper(epsilon) if above else own.lower(epsilon)
         if not (ball <= exact(delta) if above else ball >= exact(delta)):
             return None
-        margin = ends(ball / exact(delta))[1 if above else 0]
-        return {"direction": direction, "by": "contour", "contour": index, "share_of_delta": margin}
+        terms = ends(own.ball(epsilon) / exact(delta))
+        return {"direction": direction, "by": "contour", "contour": index, "sum_over_delta": terms}
 
     def _sum(self, direction: str, above: bool, epsilon: float, delta: float) -> tuple[ContourSum, int] | None:
         key = (direction, above or self._one_serves_both())
