@@ -55,14 +55,17 @@ class Line:
         """(row, M(c + i k step) / M(c) - 1 and a bound on its error, k < count), multiplier by multiplier."""
         inner = 1 << max(0, math.ceil(math.log2(count) / 2))
         outer = -(-count // inner)
+        chunk = max(1, _CELLS // (2 * max(inner, outer)))
         bounds = self._rounding(step, count)
-        for row, (loss, weight) in enumerate(zip(self.loss, self.weight, strict=True)):
-            near = _powers(1j * step * loss, inner)
-            far = _powers(1j * (step * inner) * loss, outer)
-            far_weight = far * weight
-            values = far_weight @ near.T
-            values += far_weight.sum(axis=1)[:, None]
-            values += near @ weight
+        for row, (losses, weights) in enumerate(zip(self.loss, self.weight, strict=True)):
+            values = np.zeros((outer, inner), dtype=np.complex128)
+            for start in range(0, len(losses), chunk):
+                loss, weight = losses[start : start + chunk], weights[start : start + chunk]
+                near = _powers(1j * step * loss, inner)
+                far_weight = _powers(1j * (step * inner) * loss, outer) * weight
+                values += far_weight @ near.T
+                values += far_weight.sum(axis=1)[:, None]
+                values += near @ weight
             yield row, values.ravel()[:count], bounds[row]
 
     def _rounding(self, step: float, count: int) -> np.ndarray:

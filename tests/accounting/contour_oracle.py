@@ -79,7 +79,9 @@ class Oracle:
         goal = log_size - _LOG_MISSING
         window = -goal / tilt
         rights = [_cumulant(self.steps, mu_squared, g) - g * near - goal for g in (1.5 * centre, 3 * centre)]
-        window = max(window, min(r / (g - tilt) for r, g in zip(rights, (1.5 * centre, 3 * centre), strict=True)))
+        window = max(
+            window, min(r / (g - tilt) for r, g in zip(rights, (1.5 * centre, 3 * centre), strict=True))
+        )
         self.spacing = 2 * math.pi / (1.1 * window)
         self.far = self._far(goal)
         self.terms = math.ceil(self.far / self.spacing) + 1
@@ -110,7 +112,8 @@ class Oracle:
             tilt, spacing, mu = exact(self.tilt), exact(self.spacing), exact(self.mu_squared)
             top = mu * tilt * (tilt + 1) / 2
             logs = [
-                acb(-mu * (k * spacing) ** 2 / 2, mu * (tilt + arb(0.5)) * (k * spacing)) for k in range(self.terms)
+                acb(-mu * (k * spacing) ** 2 / 2, mu * (tilt + arb(0.5)) * (k * spacing))
+                for k in range(self.terms)
             ]
             for step in self.steps:
                 scale, moments = self._one(step, tilt, spacing)

@@ -76,7 +76,9 @@ def upper(step: Step, h: float, reach: float) -> Grid:
     p, q = step.masses(np.concatenate([[-np.inf], t, [np.inf]]))
     masses = np.zeros(len(loss))
     # b at the right end: b (e^right - e^left) = p - q e^left, in Q-mass
-    right = np.clip((p[1:-1] - q[1:-1] * np.exp(loss[:-1])) / (np.exp(loss[1:]) - np.exp(loss[:-1])), 0.0, q[1:-1])
+    right = np.clip(
+        (p[1:-1] - q[1:-1] * np.exp(loss[:-1])) / (np.exp(loss[1:]) - np.exp(loss[:-1])), 0.0, q[1:-1]
+    )
     masses[1:] += right * np.exp(loss[1:])
     masses[:-1] += np.maximum(p[1:-1] - right * np.exp(loss[1:]), 0.0)
     masses[0] += p[0]
@@ -155,7 +157,9 @@ def power(one: Grid, count: int, *, rising: bool, reach: float) -> Grid:
         one = compose(one, one, rising=rising, reach=reach)
 
 
-def brackets(steps: list[tuple[Step, int]], epsilons: list[float], h: float, reach: float) -> list[tuple[float, float]]:
+def brackets(
+    steps: list[tuple[Step, int]], epsilons: list[float], h: float, reach: float
+) -> list[tuple[float, float]]:
     """(lower, upper) of delta at each epsilon; rounding is left to the caller (about 1e-11 relative)."""
     found = []
     for rising, make in ((False, lower), (True, upper)):

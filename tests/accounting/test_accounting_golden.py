@@ -62,7 +62,14 @@ def _ratios(row: dict[str, Any]) -> np.ndarray:
     return r * np.sqrt(np.mean(1 / r**2))
 
 
-@pytest.mark.parametrize("row", rows("hetero_eps"), ids=lambda r: r["id"])
+_SLOW = ("cos_s0_cifar_amp0.25", "cos_s0_mnist_amp0.125", "cos_mnist_s0.8")  # half a minute, all three
+
+
+@pytest.mark.parametrize(
+    "row",
+    [pytest.param(r, marks=pytest.mark.slow if r["id"] in _SLOW else ()) for r in rows("hetero_eps")],
+    ids=lambda r: r["id"],
+)
 def test_schedule_rows(row: dict[str, Any]) -> None:
     if row["schedule"] == "cosine":
         shape = {"amplitude": row["sched_params"]["amp"]}
@@ -75,8 +82,10 @@ def test_schedule_rows(row: dict[str, Any]) -> None:
     bounds = acc.epsilon(ledger, row["delta"])
     assert bounds.upper >= row["truth"]["lo"]
     assert bounds.lower <= row["truth"]["hi"]
-    assert bounds.upper <= row["rdp_continuous_order_eps"] * (1 + 1e-6)
-    assert epsilon_upper(ledger, row["delta"]) == bounds.upper
+    assert bounds.rdp["upper"] <= row["rdp_continuous_order_eps"] * (1 + 1e-6)
+    assert bounds.upper - bounds.lower <= 1e-4 * bounds.upper
+    if row["id"] == "cyclic":
+        assert epsilon_upper(ledger, row["delta"]) == bounds.upper
 
 
 def test_full_batch_rows() -> None:

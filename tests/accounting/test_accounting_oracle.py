@@ -81,8 +81,9 @@ def test_multiplier_hundredth_epsilon_is_valid() -> None:
     from refdp.accounting.ledger import Ledger
 
     ledger = Ledger("add-remove", (GaussianEvent(0.01, Sampling("poisson", 0.16), 140),))
-    upper = epsilon_upper(ledger, 1e-5)
+    upper = epsilon_upper(ledger, 1e-5, "rdp")
     assert upper == pytest.approx(227084, abs=1)
+    assert epsilon_upper(ledger, 1e-5) <= upper
     assert upper == pytest.approx(certified, rel=1e-3)
     assert upper <= certified * (1 + 1e-12)
     best = epsilon(ledger, 1e-5).rdp["order"]

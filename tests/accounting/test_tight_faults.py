@@ -1,5 +1,4 @@
-"""Seeded faults of the tight engine: each is caught by the check named beside it, which passes on the library.
-"""
+"""Seeded faults of the tight engine: each is caught by the check named beside it, which passes on the library."""
 
 from __future__ import annotations
 
@@ -36,7 +35,12 @@ FAULTS: dict[str, tuple[Edit, Callable[[], None]]] = {
         tight_checks.check_truncated_sum,
     ),
     "van_der_corput_without_its_boundary": (
-        (decay.Decay, "log_bounds", "above[good] - tau[good] / frequencies[:, None]", "above[good] + 0 * frequencies[:, None]"),
+        (
+            decay.Decay,
+            "log_bounds",
+            "above[good] - tau[good] / frequencies[:, None]",
+            "above[good] + 0 * frequencies[:, None]",
+        ),
         tight_checks.check_truncated_sum,
     ),
     "phase_of_epsilon_reversed": (

@@ -53,7 +53,7 @@ def ledgers(draw: st.DrawFn, most: int = 4) -> Ledger:
 
 def _sane(bounds: Bounds) -> Bounds:
     assert bounds.upper is not None
-    assert 0 <= bounds.upper
+    assert bounds.upper >= 0
     assert bounds.lower is None or 0 <= bounds.lower <= bounds.upper
     return bounds
 
@@ -88,7 +88,8 @@ def test_less_is_never_more(ledger: Ledger, at: float, factor: float, which: int
 @_examples(5)
 def test_order_and_no_ops_do_not_matter(ledger: Ledger, at: float, rng: random.Random) -> None:
     whole = _sane(epsilon(ledger, at))
-    events = [*ledger.events, GaussianEvent(0.5, Sampling("poisson", 0.0), 7), GaussianEvent(0.5, Sampling("full-batch"), 0)]
+    nothing = [GaussianEvent(0.5, Sampling("poisson", 0.0), 7), GaussianEvent(0.5, Sampling("full-batch"), 0)]
+    events = [*ledger.events, *nothing]
     rng.shuffle(events)
     other = _sane(epsilon(Ledger(ledger.neighboring, tuple(events)), at))
     _no_more(whole, other)
@@ -120,19 +121,19 @@ def test_rdp_is_above_the_tight_lower_end(ledger: Ledger, at: float) -> None:
 @given(_log_floats(1e-3, 0.9), _log_floats(0.4, 20), st.integers(2, 3000), st.floats(0.5, 20.0))
 @_examples(8)
 def test_delta_falls_with_epsilon(q: float, sigma: float, count: int, at: float) -> None:
-    """And no faster than it may: (e^a + 1) delta(a) ... : delta(0) <= delta(a) + (e^a - 1)(1 - delta(a)) / (e^a + 1)."""
+    """And no faster than it may: delta(0), the total variation, is at most tanh(a / 2) (1 - delta(a)) + delta(a)."""
     near, far, half = (delta(poisson(q, sigma, count), e) for e in (0.0, at, at / 2))
     _no_more(far, half)
     _no_more(half, near)
-    most = far.upper + math.tanh(at / 2) * (1 - far.upper)  # of a symmetric pair of mechanisms: total variation
+    most = far.upper + math.tanh(at / 2) * (1 - far.upper)
     assert near.lower <= most * _ULPS
 
 
 def test_prefixes_never_fall() -> None:
     """Epsilon after each prefix of a run."""
     last = None
-    for count in (1, 2, 3, 5, 10, 30, 100, 300, 1000, 3000, 10_000):
-        now = _sane(epsilon(poisson(0.01, 0.9, count), 1e-6))
+    for count in (1, 2, 5, 20, 100, 1000, 10_000):
+        now = _sane(epsilon(poisson(0.05, 0.9, count), 1e-6))
         assert last is None or now.upper >= last.lower
         assert now.upper - now.lower < 1e-4 * now.upper + 1e-9
         last = now
@@ -163,4 +164,4 @@ def test_schedule_against_its_harmonic_constant() -> None:
     schedule = epsilon(Ledger("add-remove", both), 0.015)
     constant = epsilon(poisson(0.01, 0.2, 2), 0.015)
     assert (schedule.lower, schedule.upper) == (0.0, 0.0)
-    assert 2.5 < constant.lower <= constant.upper < 3.2
+    assert 3.44 < constant.lower <= constant.upper < 3.45  # hockey_stick: 3.4444

@@ -14,8 +14,9 @@ import tight_checks
 from named_checks import poisson
 from tight_checks import Steps, exposure, inverted, side
 
-from refdp.accounting import GaussianEvent, Ledger, Sampling, delta, epsilon, tight
+from refdp.accounting import GaussianEvent, Ledger, Sampling, delta, epsilon, inversion, tight
 from refdp.accounting.gaussian import gaussian_delta
+from refdp.accounting.tilt import plan
 
 # rates, multipliers, counts; epsilons; width of the grid's cells, its reach
 GRIDS: list[tuple[Steps, list[float], float, float]] = [
@@ -85,45 +86,76 @@ def _one_step(q: float, sigma: float, at: float, direction: int) -> Any:
     return _tail(-t) - mpmath.exp(e) * ((1 - big_q) * _tail(-t) + big_q * _tail(1 / s - t))
 
 
-def _single_steps(seed: int, count: int) -> tuple[int, int]:
-    """Random single steps, rates near 0 and near 1: (resolved, by the contour too)."""
+def _single_steps(seed: int, count: int, *, near_one: bool) -> int:
+    """Random single steps, by the closed form and by the contour; how many the contour resolves."""
     mpmath = pytest.importorskip("mpmath")
-    rng, resolved, contour = random.Random(seed), 0, 0
+    rng, contour = random.Random(seed), 0
     with mpmath.workdps(60):
         for _ in range(count):
-            small = 10 ** rng.uniform(-9, -0.01)
-            q = small if rng.random() < 0.6 else 1 - small
+            small = 10 ** rng.uniform(-9, -0.3)
+            q = 1 - small if near_one else small
             sigma, direction = 10 ** rng.uniform(-1.5, 2), rng.choice((1, -1))
-            scale = -math.log1p(-q) if direction == -1 else math.log1p(q * math.expm1(min(3 / sigma**2 + 6 / sigma, 300)))
-            at = scale * rng.choice((rng.uniform(0, 1), 1 - 10 ** rng.uniform(-6, -1)))
+            most = math.log1p(q * math.expm1(min(3 / sigma**2 + 6 / sigma, 300)))
+            at = (most if direction == 1 else -math.log1p(-q)) * rng.choice(
+                (rng.random(), 1 - 10 ** rng.uniform(-6, -1))
+            )
             exact = _one_step(q, sigma, at, direction)
-            if exact <= 0:
+            if exact <= 1e-290:
                 continue
             parts = side(exposure([(q, sigma, 1)]), direction)
             lower, upper = tight._one_delta(parts, 0.0, at)
-            if upper is not None and lower is not None:
-                resolved += lower > 0
-                assert lower <= exact, (q, sigma, at, direction)
-                assert exact <= upper, (q, sigma, at, direction)
-            if contour < count // 5 and sigma > 0.2 and exact > 1e-200:
-                try:
-                    low, high = inverted(parts, 0.0, at)
-                except AssertionError:  # no plan
+            assert lower is not None, (q, sigma, at, direction)
+            assert upper is not None, (q, sigma, at, direction)
+            assert lower <= exact <= upper, (q, sigma, at, direction)
+            chosen = plan(list(parts), 0.0, epsilon=at) if sigma > 0.2 else None
+            if chosen is not None and contour < count // 5:
+                found = inversion.invert(list(parts), 0.0, chosen)
+                if found is None:  # too many nodes
                     continue
+                low, high = found.log_delta(at)
                 contour += high - low < 1e-3
                 assert low <= mpmath.log(exact) <= high, (q, sigma, at, direction)
-    return resolved, contour
+    return contour
 
 
-def test_single_steps() -> None:
-    resolved, contour = _single_steps(3, 120)
-    assert resolved > 90
-    assert contour > 5
+@pytest.mark.parametrize("near_one", [False, True])
+def test_single_steps(near_one: bool) -> None:
+    """Rates 1e-9 .. 1 - 1e-9, either direction, up to the greatest loss, against 60 digits."""
+    assert _single_steps(3, 80, near_one=near_one) > 5
+
+
+def test_rates_near_one_add_direction() -> None:
+    """Near its greatest loss, log B was once known to 1e-4 only: an upper bound .1 % below the truth."""
+    mpmath = pytest.importorskip("mpmath")
+    cases = (
+        (0.9999999967526456, 0.2126758360809238, 19.545424661524855),
+        (0.9999999965150369, 0.25697264066347153, 19.474806908386146),
+        (0.99999, 0.3, 11.5),
+    )
+    with mpmath.workdps(60):
+        for q, sigma, at in cases:
+            lower, upper = tight._one_delta(side(exposure([(q, sigma, 1)]), -1), 0.0, at)
+            assert lower is not None
+            assert upper is not None
+            assert lower <= _one_step(q, sigma, at, -1) <= upper, (q, sigma, at)
+
+
+def test_subnormal_delta() -> None:
+    """Below 2.2e-308 a lower end is rounded down too."""
+    mpmath = pytest.importorskip("mpmath")
+    with mpmath.workdps(60):
+        for at in np.linspace(33.5, 34.5, 41):
+            exact = _one_step(0.01, 1.0, float(at), 1)
+            lower, upper = tight._one_delta(side(exposure([(0.01, 1.0, 1)]), 1), 0.0, float(at))
+            assert lower is not None
+            assert upper is not None
+            assert lower <= exact <= upper, at
 
 
 @pytest.mark.slow
 def test_many_single_steps() -> None:
-    _single_steps(4, 5000)
+    for near_one in (False, True):
+        _single_steps(4, 3000, near_one=near_one)
 
 
 def _against_balls(seed: int, count: int, most: int) -> list[float]:
@@ -212,8 +244,10 @@ def test_a_poisson_step_of_rate_one_is_gaussian_in_the_limit() -> None:
 def test_round_trip() -> None:
     """delta at the enclosure of epsilon encloses delta, and the other way round."""
     rng = random.Random(11)
-    for _ in range(12):
-        steps = [(10 ** rng.uniform(-3, -0.1), 10 ** rng.uniform(-0.2, 1), rng.randint(1, 2000)) for _ in range(2)]
+    for _ in range(6):
+        steps = [
+            (10 ** rng.uniform(-3, -0.1), 10 ** rng.uniform(-0.2, 1), rng.randint(1, 2000)) for _ in range(2)
+        ]
         events = tuple(GaussianEvent(s, Sampling("poisson", q), n) for q, s, n in steps)
         ledger, at = Ledger("zero-out", events), 10 ** rng.uniform(-25, -1)
         bounds = epsilon(ledger, at)

@@ -1,4 +1,4 @@
-"""Checks of the tight engine by name: each must pass on the library and fail on its seeded fault (test_tight_faults)."""
+"""Checks of the tight engine by name: each passes on the library and fails on its seeded fault (test_tight_faults)."""
 
 from __future__ import annotations
 

@@ -47,7 +47,10 @@ def cases() -> list[list[str]]:
         found += [[*base, "--conversion", bad] for bad in ["", "none"]]
         found += [[*base, "--plot", bad] for bad in ["", "curve", "curve.txt", "/nonexistent/curve.png"]]
     found += [["epsilon", "--check-certificate", bad] for bad in ["", "/nonexistent"]]
-    found += [[*EPSILON, "--certificate", "/nonexistent/proof.json"], [*EPSILON, "--certify", "--accountant", "rdp"]]
+    found += [
+        [*EPSILON, "--certificate", "/nonexistent/proof.json"],
+        [*EPSILON, "--certify", "--accountant", "rdp"],
+    ]
     for option in ("--noise-multiplier", "--target-epsilon"):
         bad_values = REALS if option == "--noise-multiplier" else [*REALS, "0"]
         found += [["train", "--dataset", "gaussian-clusters", option, bad] for bad in bad_values]
@@ -87,7 +90,14 @@ def cases() -> list[list[str]]:
         [*SWEEP, "--noise-multipliers", "1", "--target-epsilons", "1"],
         [*SWEEP, "--validate", "/nonexistent"],
     ]
-    found += [["nonsense"], ["epsilon"], ["delta"], ["delta", "--epsilon", "1"], ["calibrate"], ["epsilon", "--noise-multiplier", "1"]]
+    found += [
+        ["nonsense"],
+        ["epsilon"],
+        ["delta"],
+        ["delta", "--epsilon", "1"],
+        ["calibrate"],
+        ["epsilon", "--noise-multiplier", "1"],
+    ]
     found += [
         ["epsilon", "--ledger", "/nonexistent"],
         ["epsilon", "--cases", "/nonexistent"],

@@ -164,9 +164,7 @@ def trainer_ignores_the_schedule(patch: Patch) -> None:
 def interval_midpoint(patch: Patch) -> None:
     """The middle of the last bracket instead of its safe end, and no post-condition."""
 
-    def midpoint(
-        ledger_of: Any, target: float, delta: float, accountant: str = "all", **options: Any
-    ) -> Any:
+    def midpoint(ledger_of: Any, target: float, delta: float, accountant: str = "all", **options: Any) -> Any:
         low, high = 1e-3, 1e3
         for _ in range(14):
             middle = (low * high) ** 0.5

@@ -32,7 +32,9 @@ LINES = 1200  # distinct multipliers of a kind above which neighbours are groupe
 _PARTS = ("rdp.upper", "pld.lower", "pld.upper", "gaussian.lower", "gaussian.upper", "unsampled.upper")
 
 
-def certify(ledger: Ledger, delta: float, *, conversion: str = CONVERSION, lines: int = LINES) -> dict[str, Any]:
+def certify(
+    ledger: Ledger, delta: float, *, conversion: str = CONVERSION, lines: int = LINES
+) -> dict[str, Any]:
     """Certificate (a JSON document) of a ledger's epsilon at delta.
 
     Args:
@@ -86,6 +88,8 @@ class _Certificate:
             self.parts[name] = prove()
         except AccountingError as error:
             self.refused.append({"part": name, "reason": str(error)})
+        except (ArithmeticError, ValueError, MemoryError) as error:
+            self.refused.append({"part": name, "reason": f"not resolved ({type(error).__name__}: {error})"})
 
     def _rdp(self) -> dict[str, Any]:
         claim = self.answer.rdp or {}
@@ -93,12 +97,16 @@ class _Certificate:
             raise AccountingError("; ".join(self.whole.missing))
         convert = CONVERSIONS.get(claim["conversion"])
         if convert is None:
-            raise AccountingError(f"conversion {claim['conversion']}: not certified; {', '.join(CONVERSIONS)} are")
+            raise AccountingError(
+                f"conversion {claim['conversion']}: not certified; {', '.join(CONVERSIONS)} are"
+            )
         if not math.isfinite(claim["upper"]):
             raise AccountingError("infinite at every order")
         order = float(claim["order"])
         total = mu_squared(self.whole.unsampled) * exact(order) / 2
-        nats = 42 + max(0.0, -math.log(order - 1)) + math.log(1 + sum(count for *_, count in self.whole.plain))
+        nats = (
+            42 + max(0.0, -math.log(order - 1)) + math.log(1 + sum(count for *_, count in self.whole.plain))
+        )
         for steps in self.whole.dominating:
             for value, count in planning.grouped(steps.multipliers, steps.counts, self.lines, upward=False):
                 total += count * worst_renyi({steps.remove, steps.add}, value, order, nats)
@@ -106,14 +114,20 @@ class _Certificate:
         upper = claim["upper"]
         if not value <= exact(upper):
             upper = max(ends(value)[1], 0.0) * (1 + 1e-13)
-        return {"epsilon": upper, "order": order, "conversion": claim["conversion"], "rdp": ends(total), "groups": self.lines}
+        return {
+            "epsilon": upper,
+            "order": order,
+            "conversion": claim["conversion"],
+            "rdp": ends(total),
+            "groups": self.lines,
+        }
 
     def _pld(self, claim: float | None, side: int) -> dict[str, Any]:
         if side > 0 and self.whole.missing:
             raise AccountingError("; ".join(self.whole.missing))
         if claim is None:
             raise AccountingError("the accountant has no such bound")
-        if side < 0 and claim == 0:
+        if side < 0 and claim == 0:  # a lower bound of everything
             return {"epsilon": 0.0, "delta": self.delta, "proofs": []}
         if side > 0:
             found = outward(lambda s: self.tight.upper(s, self.delta), claim, 1)
@@ -129,6 +143,8 @@ class _Certificate:
         squared = mu_squared(steps)
         fields = {"mu_squared": ends(squared)}
         if not steps:
+            if side < 0 and self.answer.lower is None:
+                raise AccountingError("the accountant has no such bound")
             return {"epsilon": 0.0, **fields}
         return {"epsilon": gaussian_epsilon(squared, self.delta, side), **fields}
 

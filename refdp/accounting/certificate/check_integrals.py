@@ -17,6 +17,7 @@ G1. Every value is a ball around the exact one.
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from fractions import Fraction
@@ -51,7 +52,9 @@ class Density:
 
     def __post_init__(self) -> None:
         self.sigma, self.c = exact(self.multiplier), exact(self.tilt)
-        self.rest_p, self.rest_q = (exact(1 - sum(w for _, w in side)) for side in (self.sides.p, self.sides.q))
+        self.rest_p, self.rest_q = (
+            exact(1 - sum(w for _, w in side)) for side in (self.sides.p, self.sides.q)
+        )
         if not (self.rest_p > 0 and self.rest_q > 0):
             raise Refused("a sampled step without a component at 0")
         self.wide_p, self.wide_q = exact(self.sides.width_p), exact(self.sides.width_q)
@@ -94,8 +97,8 @@ class Density:
         floor = self._log_floor()
         gain = float((self.slope**2 / 2 + fixed).mid()) - floor
         right = peak + math.sqrt(2 * (nats + 4 + max(gain, 0.0))) + 1
-        tails = (fixed.exp()) * _normal_tail(exact(left))
-        tails += (fixed + self.slope**2 / 2).exp() * _normal_tail(exact(right) - self.slope)
+        tails = (fixed.exp()) * normal_tail(exact(left))
+        tails += (fixed + self.slope**2 / 2).exp() * normal_tail(exact(right) - self.slope)
         return -left, right, tails
 
     def _log_floor(self) -> float:
@@ -108,7 +111,7 @@ class Density:
         return max(0.0, (1 + c) * math.log(weight) + c * (1 + c) * shift * shift / 2)
 
 
-def _normal_tail(x: Any) -> Any:
+def normal_tail(x: Any) -> Any:
     return (x / exact(2).sqrt()).erfc() / 2
 
 
@@ -209,7 +212,7 @@ def beyond(density: Density, height: float, frequency: Any) -> Any:
     """An upper ball of |M(c + iy)|, y >= frequency, by the line at this height."""
     flint = load()
     b = exact(height)
-    if not 0 < height or not 2 * b * exact(density.width) < flint.arb.pi() * density.sigma:
+    if not height > 0 or not 2 * b * exact(density.width) < flint.arb.pi() * density.sigma:
         raise Refused(f"decay height {height!r} is outside the strip where it proves anything")
     low, high, tails = density.window(30.0)
     shift, half_turn = flint.acb(0, b), flint.acb(0, frequency / 2)
@@ -220,7 +223,7 @@ def beyond(density: Density, height: float, frequency: Any) -> Any:
         return ((above + below) / 2 + half_turn * (loss_above - loss_below)).exp()
 
     scale = math.exp(min(density._log_floor(), 600.0))
-    total = _integral(integrand, low, high, density, scale * 1e-13)
+    total = integral(integrand, low, high, density, scale * 1e-13)
     return total / (2 * flint.arb.pi()).sqrt() + density.rise(b) * tails
 
 
@@ -232,68 +235,17 @@ def real(density: Density, nats: float) -> Any:
     def integrand(t: Any, analytic: bool) -> Any:
         return (density.exponent(t, analytic)[0] - floor).exp()
 
-    total = _integral(integrand, low, high, density, math.exp(-nats))
+    total = integral(integrand, low, high, density, math.exp(-nats))
     return floor.exp() * total / (2 * load().arb.pi()).sqrt() + tails.union(exact(0))
 
 
-def single(sides: Sides, multiplier: float, epsilon: float) -> Any:
-    """delta(epsilon) of one step: integral of phi (A - e^epsilon B) over t >= t0, where A = e^epsilon B.
-
-    The integrand is positive from t0 on and negative before, so cutting at t1 < t0 < t2 encloses it.
-    """
-    flint = load()
-    density = Density(sides, multiplier, 1)
-    gain = exact(epsilon).exp()
-
-    def pays(t: Any) -> Any:
-        log_a, log_b = density.log_ratios(flint.acb(t))
-        return (log_a - log_b).real - exact(epsilon)
-
-    high = 1.0
-    while not pays(exact(high)) > 0:
-        high *= 2
-        if high > 1e9:
-            raise Refused("one step: the loss never reaches epsilon")
-    low = -high
-    while not pays(exact(low)) < 0:
-        low *= 2
-        if low < -1e9:
-            raise Refused("one step: the loss always exceeds epsilon")
-    while high - low > 1e-12 * max(1.0, abs(high)):
-        middle = 0.5 * (low + high)
-        value = pays(exact(middle))
-        if value > 0:
-            high = middle
-        elif value < 0:
-            low = middle
-        else:
-            break
-
-    def integrand(t: Any, analytic: bool) -> Any:
-        log_a, log_b = density.log_ratios(t, analytic)
-        return (log_a - t * t / 2).exp() - gain * (log_b - t * t / 2).exp()
-
-    wide_p = exact(sides.width_p) / density.sigma
-    far = max(high, float(wide_p.mid())) + 45.0
-    scale = math.exp(max(-0.5 * max(high, 0.0) ** 2, -600.0)) * 1e-25
-    root = (2 * flint.arb.pi()).sqrt()
-    total = _integral(integrand, high, far, density, scale) / root
-    # P(t > far): each component of P has its mean at most at wide_p; P(low < t < high): densities are below 1
-    tail = _normal_tail(exact(far) - wide_p)
-    log_a, _ = density.log_ratios(flint.acb(exact(high)))
-    nearest = exact(low).max(exact(-high)).max(exact(0))
-    between = (exact(high) - exact(low)) * (log_a.real - nearest**2 / 2).exp() / root
-    between *= -(pays(exact(low)).exp() - 1).min(exact(0)) + (pays(exact(high)).exp() - 1).max(exact(0))
-    return total + tail.union(exact(0)) + between.union(exact(0))
-
-
-def _integral(integrand: Any, low: float, high: float, density: Density, tolerance: float) -> Any:
+def integral(integrand: Any, low: float, high: float, density: Density, tolerance: float) -> Any:
     """The real part of an integral over [low, high], cut where the components' bumps may stand."""
     flint = load()
     peak = float(density.slope.mid())
     cuts = sorted({low, high, *(x for x in (-8.0, 0.0, 8.0, peak - 8, peak, peak + 8) if low < x < high)})
     total = flint.acb(0)
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in itertools.pairwise(cuts):
         ends = flint.acb(exact(start)), flint.acb(exact(end))
         total += flint.acb.integral(integrand, *ends, rel_tol=exact(tolerance), abs_tol=exact(tolerance))
     return total.real

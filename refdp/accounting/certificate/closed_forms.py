@@ -61,12 +61,24 @@ def single_delta(sides: Sides, multiplier: float, s: float) -> Any:
             low = middle
         elif gap > 0:
             high = middle
-        else:
+        else:  # the root itself, to the working precision
+            low, high = (
+                _beside(density, sides, low, middle, at, -1),
+                _beside(density, sides, high, middle, at, 1),
+            )
             break
     gain = at.exp()
     below = tail(sides.p, exact(high)) - gain * tail(sides.q, exact(high))
     above = tail(sides.p, exact(low)) - gain * tail(sides.q, exact(high))
     return below.union(above)
+
+
+def _beside(
+    density: Callable[[Weights, Any], Any], sides: Sides, far: float, root: float, at: Any, side: int
+) -> float:
+    """A point close to the root and on this side of it, or the farther one known."""
+    near = root + side * 1e-15 * max(1.0, abs(root))
+    return near if bool(side * _gap(density, sides, near, at) > 0) else far
 
 
 def _gap(density: Callable[[Weights, Any], Any], sides: Sides, x: float, at: Any) -> Any:
@@ -82,7 +94,10 @@ def _mironov2017(order: Any, rdp: Any, delta: Any) -> Any:
     return rdp - delta.log() / (order - 1)
 
 
-CONVERSIONS: dict[str, Callable[[Any, Any, Any], Any]] = {"balle2020": _balle2020, "mironov2017": _mironov2017}
+CONVERSIONS: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "balle2020": _balle2020,
+    "mironov2017": _mironov2017,
+}
 
 
 def binomial_moment(rate: float, multiplier: float, order: int) -> Any:

@@ -42,7 +42,14 @@ class ContourSum:
 
     @classmethod
     def of(
-        cls, lines: Sequence[Line], guards: Sequence[Line], mu_squared: Any, tilt: float, step: float, guard: float, count: int
+        cls,
+        lines: Sequence[Line],
+        guards: Sequence[Line],
+        mu_squared: Any,
+        tilt: float,
+        step: float,
+        guard: float,
+        count: int,
     ) -> ContourSum:
         """``lines`` at the tilt c, with their decays; ``guards``: the same steps at g."""
         flint = load()

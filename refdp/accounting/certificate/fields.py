@@ -99,7 +99,13 @@ _BOUND = _either(None, _either("inf", _number))
 _VERSIONS = _object({"refdp": _text, "python-flint": _text})
 
 
-_HEAD = {"schema": _text, "kind": _text, "certified": _list(_text), "precision": _whole, "versions": _VERSIONS}
+_HEAD = {
+    "schema": _text,
+    "kind": _text,
+    "certified": _list(_text),
+    "precision": _whole,
+    "versions": _VERSIONS,
+}
 _DIRECTION = {"direction": _option("remove", "add")}
 _PROOF = _by(
     "by",
@@ -112,10 +118,10 @@ _PROOF = _by(
 )
 _TIGHT = _object({"epsilon": _number, "delta": _number, "proofs": _list(_PROOF)})
 _GAUSSIAN = _object({"epsilon": _number, "mu_squared": _INTERVAL})
-_RDP = _object({"epsilon": _number, "order": _number, "conversion": _text, "rdp": _INTERVAL, "groups": _whole})
-_LINE = _object(
-    {"kind": _whole, "noise_multiplier": _number, "count": _whole, "decay_height": _number}
+_RDP = _object(
+    {"epsilon": _number, "order": _number, "conversion": _text, "rdp": _INTERVAL, "groups": _whole}
 )
+_LINE = _object({"kind": _whole, "noise_multiplier": _number, "count": _whole, "decay_height": _number})
 _CONTOUR = _object(
     {
         **_DIRECTION,

@@ -139,16 +139,16 @@ def _heights(sides: Sides, multiplier: float, tilt: float) -> tuple[np.ndarray, 
     return heights, np.exp(value.real - base.max()) / np.exp(base - base.max()).sum(), turn
 
 
-def terms(decays: Decays, mu_squared: float, step: float, goal: float) -> tuple[int, list[float]]:
+def terms(decays: Decays, mu_squared: float, step: float, goal: float, most: int) -> tuple[int, list[float]]:
     """(N, heights): the least N with a truncation below e^goal, relative to e^{K(c) - c s}, or the most allowed."""
 
     def excess(count: int) -> float:
         y = count * step
         return decays.best(y)[0] - 0.5 * mu_squared * y * y - math.log(math.pi * y / (1 + 1 / count)) - goal
 
-    low, high = 4, 8
-    while high < _MAX_TERMS and excess(high) > 0:
-        low, high = high, min(2 * high, _MAX_TERMS)
+    low, high, most = 4, 8, max(8, min(most, _MAX_TERMS))
+    while high < most and excess(high) > 0:
+        low, high = high, min(2 * high, most)
     while high - low > max(1, low // 50):
         middle = (low + high) // 2
         low, high = (low, middle) if excess(middle) <= 0 else (middle, high)

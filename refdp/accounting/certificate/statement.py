@@ -117,15 +117,17 @@ def read(ledger: Ledger) -> Statement:
         known[1].append(counts)
     whole = Statement()
     rounded = any(not isinstance(event, GaussianEvent) for event in ledger.events)
-    for kernel, (values, counts) in groups.items():
-        distinct, index = np.unique(np.concatenate(values), return_inverse=True)
-        repeats = [round(x) for x in np.bincount(index, np.concatenate(counts))]
+    for kernel, (each, often) in groups.items():
+        distinct, index = np.unique(np.concatenate(each), return_inverse=True)
+        repeats = [round(x) for x in np.bincount(index, np.concatenate(often))]
         _add(whole, kernel, [float(x) for x in distinct], repeats, rounded=rounded)
     return whole
 
 
 def _add(whole: Statement, kernel: Any, values: list[float], counts: list[int], *, rounded: bool) -> None:
-    noise = [v * _UP for v in values] if rounded else values  # from below: joined multipliers are rounded down
+    noise = (
+        [v * _UP for v in values] if rounded else values
+    )  # from below: joined multipliers are rounded down
     steps = [(float(kernel.distance), v, n) for v, n in zip(values, counts, strict=True)]
     whole.plain += steps
     if not kernel.sampled:

@@ -22,9 +22,12 @@ from refdp.accounting.certificate.closed_forms import single_delta
 from refdp.accounting.certificate.contour_sum import ContourSum, log_chernoff
 from refdp.accounting.certificate.planning import Line
 from refdp.accounting.certificate.statement import Sides, Statement, alone, mu_squared
+from refdp.accounting.errors import AccountingError
 
 _TRUNCATION = -27.0  # log of the terms left out, relative to delta
 _FINE = 26.0
+_MAX_WORK = 800_000_000  # nodes x terms
+_MAX_NODES = 4_000_000
 _COARSE = 32  # distinct multipliers of a Chernoff bound
 
 
@@ -69,7 +72,11 @@ class Tight:
 
     def _by_contour(self, direction: str, above: bool, epsilon: float, delta: float) -> dict[str, Any] | None:
         whole = self.statement
-        one = alone(whole.dominating, whole.unsampled) if above else alone(whole.attained, whole.unsampled_attained)
+        one = (
+            alone(whole.dominating, whole.unsampled)
+            if above
+            else alone(whole.attained, whole.unsampled_attained)
+        )
         if one is not None:
             value = single_delta(one.direction(direction), one.multipliers[0], epsilon)
             if not (value <= exact(delta) if above else value >= exact(delta)):
@@ -85,7 +92,9 @@ class Tight:
         terms = ends(own.ball(epsilon) / exact(delta))
         return {"direction": direction, "by": "contour", "contour": index, "sum_over_delta": terms}
 
-    def _sum(self, direction: str, above: bool, epsilon: float, delta: float) -> tuple[ContourSum, int] | None:
+    def _sum(
+        self, direction: str, above: bool, epsilon: float, delta: float
+    ) -> tuple[ContourSum, int] | None:
         key = (direction, above or self._one_serves_both())
         if key not in self._sums:
             self._sums[key] = self._build(direction, above, epsilon, delta)
@@ -97,7 +106,9 @@ class Tight:
         same = whole.dominating == whole.attained and whole.unsampled == whole.unsampled_attained
         return same and all(len(steps.multipliers) <= self.most for steps in whole.dominating)
 
-    def _kinds(self, direction: str, above: bool, most: int | None = None) -> list[tuple[int, Sides, float, int]]:
+    def _kinds(
+        self, direction: str, above: bool, most: int | None = None
+    ) -> list[tuple[int, Sides, float, int]]:
         """(kind, pair, multiplier, count), grouped outward."""
         most = most or self.most
         steps = self.statement.dominating if above else self.statement.attained
@@ -108,7 +119,7 @@ class Tight:
         ]
 
     def _shortcut(self, direction: str, epsilon: float, delta: float) -> dict[str, Any] | None:
-        """delta(epsilon) <= delta by the greatest loss there is, or by Chernoff's bound."""
+        """delta(epsilon) <= delta by the greatest loss, or by Chernoff's bound."""
         kinds = self._kinds(direction, True)
         if not self.statement.unsampled and all(not sides.p for _, sides, _, _ in kinds):
             most = exact(0)
@@ -128,7 +139,9 @@ class Tight:
             return None
         return {"direction": direction, "by": "chernoff", "tilt": tilt, "log_delta": ends(bound)[1]}
 
-    def _build(self, direction: str, above: bool, epsilon: float, delta: float) -> tuple[ContourSum, int] | None:
+    def _build(
+        self, direction: str, above: bool, epsilon: float, delta: float
+    ) -> tuple[ContourSum, int] | None:
         """The sum of one direction, planned for this claim."""
         whole = self.statement
         kinds = self._kinds(direction, above)
@@ -146,10 +159,16 @@ class Tight:
         nats = _FINE + repeats + amplified
         room = math.log(delta) + _TRUNCATION - log_top + c * epsilon
         decays = planning.Decays([(s, v, n) for _, s, v, n in kinds], c)
-        count, heights = planning.terms(decays, about, step, room)
+        grids = [planning.moment_grid(s, v, c, nats) for _, s, v, _ in kinds]
+        nodes = sum(grid.last - grid.first for grid in grids) + 1
+        if nodes > _MAX_NODES:
+            raise AccountingError(
+                f"{nodes} nodes: too much work; ask for fewer lines (multipliers grouped outward)"
+            )
+        count, heights = planning.terms(decays, about, step, room, _MAX_WORK // nodes)
         lines = [
-            Line(s, v, n, planning.moment_grid(s, v, c, nats), planning.decay_grid(s, v, c, height, 12 + repeats))
-            for (_, s, v, n), height in zip(kinds, heights, strict=True)
+            Line(s, v, n, grid, planning.decay_grid(s, v, c, height, 12 + repeats))
+            for (_, s, v, n), grid, height in zip(kinds, grids, heights, strict=True)
         ]
         guards = [Line(s, v, n, planning.moment_grid(s, v, chosen.guard, nats)) for _, s, v, n in kinds]
         found = ContourSum.of(lines, guards, squared, c, step, chosen.guard, count)
@@ -193,7 +212,9 @@ def _parts(kinds: Sequence[tuple[int, Sides, float, int]]) -> list[engine.Part]:
     ]
 
 
-def _chernoff_tilt(parts: list[engine.Part], squared: float, epsilon: float, log_delta: float) -> float | None:
+def _chernoff_tilt(
+    parts: list[engine.Part], squared: float, epsilon: float, log_delta: float
+) -> float | None:
     """The least tilt seen to prove it, about; None where none is."""
     chosen = engine.plan(parts, squared, epsilon=epsilon)
     for share in (0.01, 0.03, 0.1, 0.3, 0.6, 1.0) if chosen else ():
@@ -204,7 +225,9 @@ def _chernoff_tilt(parts: list[engine.Part], squared: float, epsilon: float, log
     return None
 
 
-def outward(prove: Callable[[float], dict[str, Any] | None], start: float, side: int) -> dict[str, Any] | None:
+def outward(
+    prove: Callable[[float], dict[str, Any] | None], start: float, side: int
+) -> dict[str, Any] | None:
     """The proof nearest to ``start``, going up (side 1) or down (side -1) by up to half of it."""
     found = prove(start)
     near = 0.0
