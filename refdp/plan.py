@@ -84,8 +84,9 @@ class Plan:
         return epsilon(self.ledger(steps), self.delta)
 
     def epsilon_upper(self, steps: int | None = None) -> float:
-        """The upper bound alone, at less cost."""
-        return epsilon_upper(self.ledger(steps), self.delta)
+        """The upper bound alone, at less cost (part of a long schedule: a little above ``epsilon``'s)."""
+        whole = steps is None or steps >= self.steps
+        return epsilon_upper(self.ledger(steps), self.delta, bins=None if whole else 64)
 
     def with_scale(self, scale: float) -> Plan:
         """The same plan at another noise multiplier (the schedule's scale)."""
@@ -100,7 +101,7 @@ class Plan:
         """
         found = calibrate_scale(lambda x: self.with_scale(x).ledger(), target_epsilon, self.delta)
         plan = self.with_scale(found.noise_multiplier)
-        upper = plan.epsilon().upper
+        upper = found.epsilon.upper  # of this very ledger
         if upper is None or upper > target_epsilon:
             raise BudgetError(f"target_epsilon = {target_epsilon!r}: the calibrated plan costs {upper!r}")
         return plan

@@ -32,6 +32,7 @@ CONVERSION = "balle2020"
 UNSAMPLED = (
     "upper: the exact Gaussian without sampling, smaller here than the other bounds with it (post-processing)"
 )
+SELDOM = "upper: the chance that any step takes the record at all, smaller here than the other bounds"
 
 
 @dataclass(frozen=True)
@@ -142,15 +143,25 @@ class _Question:
         if quantity == "delta":
             uppers.append(1.0)
         if self.accountant == "all" and self.whole.sampled:
-            plain = self._unsampled(quantity, at)
-            if plain < min(uppers, default=math.inf) * (1 - 1e-9):
-                self.notes.append(UNSAMPLED)
-            uppers.append(plain)
+            for value, note in (
+                (self._unsampled(quantity, at), UNSAMPLED),
+                (self._seldom(quantity, at), SELDOM),
+            ):
+                if value < min(uppers, default=math.inf) * (1 - 1e-9):
+                    self.notes.append(note)
+                uppers.append(value)
         lowers = [part["lower"] for part in (pld, gauss) if part and part["lower"] is not None]
-        if quantity == "epsilon" and self._has_lower() and not (lowers and lowers[0] > 0):
+        if (
+            quantity == "epsilon"
+            and self.runs("pld")
+            and self._has_lower()
+            and not (lowers and lowers[0] > 0)
+        ):
             lowers.append(self.whole.test_lower(at))
         if not self._has_lower():
             lowers = []
+        elif self.accountant != "rdp" or self.whole.is_empty():
+            lowers.append(0.0)
         self._explain()
         upper, lower = min(uppers, default=None), max(lowers, default=None)
         if upper is not None and lower is not None and lower > upper:
@@ -167,9 +178,11 @@ class _Question:
             exposure = self.whole.exposure(upper=True)
             found = tight.epsilon_bounds(exposure, exposure, at, bins).upper if exposure else None
             if found is not None:
-                return min(found, self._unsampled("epsilon", at) if self.whole.sampled else math.inf)
+                return min(found, self._seldom("epsilon", at), self._unsampled("epsilon", at))
         value = float(self._rdp("epsilon", at)["upper"])
-        return min(value, self._unsampled("epsilon", at)) if self.accountant == "all" else value
+        if self.accountant != "all":
+            return value
+        return min(value, self._seldom("epsilon", at), self._unsampled("epsilon", at))
 
     def _rdp(self, quantity: str, at: float) -> dict[str, Any]:
         whole = self.whole
@@ -188,9 +201,7 @@ class _Question:
                 )
         else:
             upper = math.exp(min(value, 0.0)) * (1 + 1e-15 * (2 + abs(value))) if value > -math.inf else 0.0
-            upper = (
-                0.0 if whole.is_empty() else min(max(upper, 5e-324), 1.0)
-            )  # an underflow is no proof of zero
+            upper = 0.0 if whole.is_empty() else min(max(upper, 5e-324), 1.0)  # underflow proves no zero
         return {"upper": upper, "order": order, "conversion": self.conversion.name}
 
     def _best_order(self, cost: Callable[[float, float], float]) -> tuple[float, float]:
@@ -230,6 +241,10 @@ class _Question:
         curve = gaussian_epsilon if quantity == "epsilon" else gaussian_delta
         return curve(math.sqrt(self.whole.mu_squared_unsampled) * (1 + WIDEN), at)[1]
 
+    def _seldom(self, quantity: str, at: float) -> float:
+        chance = self.whole.saturation()
+        return chance if quantity == "delta" else (0.0 if chance <= at else math.inf)
+
     def _has_lower(self) -> bool:
         """Whether anything released is attained; a ledger of nothing else has no lower bound here."""
         whole = self.whole
@@ -238,7 +253,9 @@ class _Question:
     def _explain(self) -> None:
         schemes = {e.sampling.scheme for e in self.ledger.events if not e.is_no_op()}
         if "shuffle" in schemes:
-            self.notes.append("shuffle: no amplification claimed; no lower bound known for the shuffled steps")
+            self.notes.append(
+                "shuffle: no amplification claimed; no lower bound known for the shuffled steps"
+            )
         for name in self.whole.unattained:
             if not (name.startswith("unsampled") and "shuffle" in schemes):
                 self.notes.append(f"{name}: no lower bound known for these steps")

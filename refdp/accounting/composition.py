@@ -24,6 +24,7 @@ from refdp.accounting.tilt import Part
 
 WIDEN = 32 * 2.0**-52
 COARSE = 48  # distinct multipliers above which orders are looked for on binned ones
+_MOST_NOISE = 1e9  # of the tight bound: beyond, squares lose their range
 DISTINCT = 8192  # distinct multipliers above which neighbours are grouped, rounded down
 
 
@@ -90,6 +91,17 @@ class Composition:
             total += float(np.sum(counts * kernel.rdp(values, order)))
         return total * (1 + WIDEN)
 
+    def saturation(self) -> float:
+        """Upper value of delta at every epsilon >= 0: the chance that any step depends on the record at all."""
+        if self.mu_squared_upper > 0 or self.noiseless():
+            return 1.0
+        none = 0.0
+        for kernel, (_, counts) in self.sampled.items():
+            if kernel.chance >= 1:
+                return 1.0
+            none += float(counts.sum()) * math.log1p(-kernel.chance)
+        return min(1.0, -math.expm1(none) * (1 + 1e-12))
+
     def exposure(self, *, upper: bool) -> Exposure | None:
         """The pairs of every sampled step; None where the bound asked for has no pair for one of them."""
         remove, add = [], []
@@ -97,6 +109,10 @@ class Composition:
             noisy = values > 0
             if upper and not noisy.all():
                 return None
+            if upper:
+                values = np.minimum(values, _MOST_NOISE)  # less noise is an upper bound
+            else:
+                noisy &= values <= _MOST_NOISE  # leaving steps out is a lower one
             pairs = kernel.upper_pairs(1.0) if upper else kernel.lower_pairs(1.0)
             if pairs is None:
                 if upper:
@@ -113,7 +129,8 @@ class Composition:
     def same_exposures(self) -> bool:
         """Whether every step's dominating pair is attained, so that one exposure serves both bounds."""
         return not self.unattained and all(
-            kernel.upper_pairs(1.0) == kernel.lower_pairs(1.0) for kernel in self.sampled
+            kernel.upper_pairs(1.0) == kernel.lower_pairs(1.0) and values[-1] <= _MOST_NOISE
+            for kernel, (values, _) in self.sampled.items()
         )
 
     def test_lower(self, delta: float) -> float:

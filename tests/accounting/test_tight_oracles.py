@@ -44,7 +44,7 @@ def _on_the_grid(steps: Steps, epsilons: list[float], h: float, reach: float) ->
             assert low <= high
             assert lower <= high * (1 + 1e-10) + 1e-25, (steps, direction, at)
             assert upper >= low * (1 - 1e-10), (steps, direction, at)
-            if direction == 1:
+            if direction == 1 and low > 0:
                 widths.append(high / low - 1)
     return widths
 
@@ -155,7 +155,7 @@ def test_subnormal_delta() -> None:
 @pytest.mark.slow
 def test_many_single_steps() -> None:
     for near_one in (False, True):
-        _single_steps(4, 3000, near_one=near_one)
+        _single_steps(4, 800, near_one=near_one)
 
 
 def _against_balls(seed: int, count: int, most: int) -> list[float]:

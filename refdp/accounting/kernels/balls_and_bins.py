@@ -43,6 +43,11 @@ class BallsAndBins:
     def name(self) -> str:
         return f"balls and bins, {self.bins} steps an epoch"
 
+    @property
+    def chance(self) -> float:
+        """That the record takes part."""
+        return 1.0
+
     def rdp(self, multipliers: np.ndarray, order: float) -> np.ndarray:
         """Upper RDP of one epoch, float64 [M]."""
         sigma = np.asarray(multipliers, dtype=np.float64)

@@ -8,7 +8,8 @@ Guarantees, for each kernel:
 G1. ``rdp`` is never below the Renyi divergence of any two neighbouring outputs of the step, in either direction.
 G2. ``upper_pairs``: each output pair of neighbours is a post-processing of the named pair, in its direction.
 G3. ``lower_pairs``: some neighbouring data sets' outputs, or a post-processing of them, are exactly these pairs.
-G4. ``unsampled_mu``: N(mu, 1) against N(0, 1) dominates the step, in both directions.
+G4. ``chance``: with probability at least 1 - chance, by a coin that both share, the outputs have one law.
+G5. ``unsampled_mu``: N(mu, 1) against N(0, 1) dominates the step, in both directions.
 """
 
 from __future__ import annotations
@@ -38,6 +39,10 @@ class Kernel(Protocol):
     @property
     def distance(self) -> float:
         """How far apart two neighbours' clipped sums can be, in units of C: unsampled_mu = distance / multiplier."""
+
+    @property
+    def chance(self) -> float:
+        """Upper value of the probability that the step's output law depends on what neighbours differ in."""
 
     def rdp(self, multipliers: np.ndarray, order: float) -> np.ndarray:
         """Upper RDP (nats) of one step at one order > 1 for each noise multiplier > 0, float64 [M]."""

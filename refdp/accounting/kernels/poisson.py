@@ -28,6 +28,11 @@ class Poisson:
     def name(self) -> str:
         return f"poisson, rate {self.rate:.6g}"
 
+    @property
+    def chance(self) -> float:
+        """That the record takes part."""
+        return self.rate
+
     def rdp(self, multipliers: np.ndarray, order: float) -> np.ndarray:
         """Upper RDP, float64 [M]; its error bound is rdp_poisson's."""
         return rdp_values(self.rate, multipliers, order)

@@ -54,6 +54,11 @@ class PoissonGroup:
     def name(self) -> str:
         return f"poisson, rate {self.rate:.6g}, {self.size} records a person"
 
+    @property
+    def chance(self) -> float:
+        """That any of the person's records takes part."""
+        return -math.expm1(self.size * math.log1p(-self.rate)) * (1 + 8 * _EPS)
+
     def rdp(self, multipliers: np.ndarray, order: float) -> np.ndarray:
         """Upper RDP, float64 [M]."""
         sigma = np.asarray(multipliers, dtype=np.float64)

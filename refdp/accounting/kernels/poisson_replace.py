@@ -36,6 +36,11 @@ class PoissonReplace:
     def name(self) -> str:
         return f"poisson under replace-one, rate {self.rate:.6g}"
 
+    @property
+    def chance(self) -> float:
+        """That the record takes part."""
+        return self.rate
+
     def rdp(self, multipliers: np.ndarray, order: float) -> np.ndarray:
         """Upper RDP, float64 [M], at most 1e-9 relative above the pair's; the unsampled value where unresolved."""
         q = max(self.rate, _upper.MIN_RATE)

@@ -64,6 +64,11 @@ class TruncatedPoisson:
         drawn = self.cap / records * float(bdtrc(self.cap, records, self.rate)) / crowded
         return crowded, min(drawn, self.rate)
 
+    @property
+    def chance(self) -> float:
+        """That the record takes part."""
+        return self.rate
+
     def rdp(self, multipliers: np.ndarray, order: float) -> np.ndarray:
         """Upper RDP, float64 [M]; the unsampled value where unresolved."""
         sigma = np.asarray(multipliers, dtype=np.float64)

@@ -33,6 +33,11 @@ class Unsampled:
     def name(self) -> str:
         return f"unsampled, distance {self.distance:.6g}" + ("" if self.attained else ", upper bound only")
 
+    @property
+    def chance(self) -> float:
+        """That the record takes part."""
+        return 1.0
+
     def rdp(self, multipliers: np.ndarray, order: float) -> np.ndarray:
         """Upper RDP, float64 [M] (widened by 16 ulp)."""
         sigma = np.asarray(multipliers, dtype=np.float64)

@@ -46,6 +46,11 @@ class WithoutReplacement:
         q = max(self.rate, _upper.MIN_RATE)
         return _upper.raised(symmetric_moment(q, multipliers / self.distance, order, mirrored=False))
 
+    @property
+    def chance(self) -> float:
+        """That the record takes part."""
+        return self.rate
+
     def rdp(self, multipliers: np.ndarray, order: float) -> np.ndarray:
         """Upper RDP, float64 [M], at most 1e-9 relative above the profile's; the unsampled value where unresolved."""
         return _upper.upper_rdp(
