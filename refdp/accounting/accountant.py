@@ -227,7 +227,11 @@ class _Question:
         low = bounds(lower, lower, at, bins).lower if lower is not None and self._has_lower() else None
         if upper is None:
             kinds = [k.name for k in whole.sampled if k.upper_pairs(1.0) is None]
-            reason = f"no dominating pair for {', '.join(kinds)}" if kinds else "a step without noise"
+            reason = (
+                f"no dominating pair for {', '.join(kinds)}"
+                if kinds
+                else "a step without noise, or next to none"
+            )
             self.notes.append(f"pld: no upper bound ({reason})")
         return {"lower": low, "upper": high}
 

@@ -24,7 +24,7 @@ from refdp.accounting.tilt import Part
 
 WIDEN = 32 * 2.0**-52
 COARSE = 48  # distinct multipliers above which orders are looked for on binned ones
-_MOST_NOISE = 1e9  # of the tight bound: beyond, squares lose their range
+_LEAST_NOISE, _MOST_NOISE = 1e-3, 1e9  # of the tight bound: beyond, it has no nodes or no range
 DISTINCT = 8192  # distinct multipliers above which neighbours are grouped, rounded down
 
 
@@ -109,10 +109,13 @@ class Composition:
             noisy = values > 0
             if upper and not noisy.all():
                 return None
+            if upper and values[0] < _LEAST_NOISE:
+                return None
             if upper:
                 values = np.minimum(values, _MOST_NOISE)  # less noise is an upper bound
-            else:
-                noisy &= values <= _MOST_NOISE  # leaving steps out is a lower one
+            else:  # more noise, and leaving steps out, are lower ones
+                noisy &= values <= _MOST_NOISE
+                values = np.maximum(values, _LEAST_NOISE)
             pairs = kernel.upper_pairs(1.0) if upper else kernel.lower_pairs(1.0)
             if pairs is None:
                 if upper:
@@ -129,7 +132,8 @@ class Composition:
     def same_exposures(self) -> bool:
         """Whether every step's dominating pair is attained, so that one exposure serves both bounds."""
         return not self.unattained and all(
-            kernel.upper_pairs(1.0) == kernel.lower_pairs(1.0) and values[-1] <= _MOST_NOISE
+            kernel.upper_pairs(1.0) == kernel.lower_pairs(1.0)
+            and _LEAST_NOISE <= values[0] <= values[-1] <= _MOST_NOISE
             for kernel, (values, _) in self.sampled.items()
         )
 

@@ -29,6 +29,7 @@ from refdp.accounting.pairs import Mixture, Pair, _expm1
 _EPS = 2.0**-52
 _PRUNE = 1e-30
 _CELLS = 1 << 20
+_SMALL = 1 << 17
 MAX_NODES = 400_000
 
 
@@ -55,7 +56,9 @@ class Line:
         """(row, M(c + i k step) / M(c) - 1 and a bound on its error, k < count), multiplier by multiplier."""
         inner = 1 << max(0, math.ceil(math.log2(count) / 2))
         outer = -(-count // inner)
-        chunk = max(1, _CELLS // (2 * max(inner, outer)))
+        # products small enough for one thread where there are many of them: threads that wait for each other on a
+        # busy machine cost far more than they gain
+        chunk = max(1, (_SMALL // count) if count <= 4096 else (_CELLS // (2 * max(inner, outer))))
         bounds = self._rounding(step, count)
         for row, (losses, weights) in enumerate(zip(self.loss, self.weight, strict=True)):
             values = np.zeros((outer, inner), dtype=np.complex128)
@@ -71,7 +74,7 @@ class Line:
     def _rounding(self, step: float, count: int) -> np.ndarray:
         """error_k [M, count], evaluated where k is a power of 4 (it rises with k) and held up to the next."""
         size, length = np.abs(self.weight), np.abs(self.loss)
-        relative = self.weight_error + (3 * size.shape[1] + 96) * _EPS
+        relative = self.weight_error + (6 * size.shape[1] + 200) * _EPS
         absolute = self.loss_error + 32 * _EPS * length
         slope = np.sum(size * absolute, axis=1)
         bounds = np.empty((len(size), count))
@@ -94,6 +97,7 @@ def _powers(exponent: np.ndarray, count: int) -> np.ndarray:
         np.multiply(table[:take], 1 + jump, out=table[filled : filled + take])
         table[filled : filled + take] += jump
         filled += take
+    table.imag[np.abs(table.imag) < 1e-100] = 0.0  # subnormal numbers would slow the products down tenfold
     return table
 
 
@@ -139,6 +143,8 @@ def line(pair: Pair, sigmas: np.ndarray, tilt: float, repeats: float) -> Line | 
     )
     error = quadrature + tails / total + _PRUNE
     spread = np.sum(np.abs(weight) * (weight_error + 64 * _EPS), axis=1)
+    if not np.all(error + spread < 0.01):
+        return None  # beyond the first order
     log_scale = top + np.log(total * h / math.sqrt(2 * math.pi))
     scale_error = 2 * (error + spread) + 4 * _EPS * (np.abs(top) + np.abs(log_scale) + 4)
     return Line(loss, weight, _EPS * (moved_a + moved_b), weight_error, error, log_scale, scale_error)
@@ -155,20 +161,22 @@ def moved(mixture: Mixture, sigma: np.ndarray | float, t: np.ndarray, logs: np.n
     """Bound on the rounding of a mixture's log, in units of 2^-52, node by node."""
     if not mixture.means:
         return np.zeros(logs.shape)
-    rest = max(0.0, 1 - math.fsum(mixture.weights))
-    share = np.minimum(1.0, 2 * np.abs(1 - rest * np.exp(-logs)) + 1e-12)
+    share = np.minimum(1.0, 2 * np.abs(1 - mixture.rest * np.exp(-logs)) + 1e-12)
     largest = max(abs(m) for m in mixture.means)
     rise = np.abs(t) * largest / sigma + largest**2 / (2 * sigma**2)
-    value: np.ndarray = 6 * np.abs(logs) + 6 * share * rise
+    value: np.ndarray = 16 * np.abs(logs) + 6 * share * rise
     return value
 
 
-def blocks(sigmas: np.ndarray, nodes: float = 512.0) -> Iterator[slice]:
+def blocks(pair: Pair, sigmas: np.ndarray, tilt: float) -> Iterator[slice]:
     """Slices of ascending noise multipliers that lie close together and fit in memory."""
-    most = max(1, int(_CELLS / nodes / 16))
+    farthest = max(abs(m) for m in (*pair.p.span, *pair.q.span))
     start = 0
     while start < len(sigmas):
-        stop = int(np.searchsorted(sigmas, sigmas[start] * 1.15, side="right"))
+        least = float(sigmas[start])
+        nodes = (2 * REACH + (1 + tilt) * farthest / least) / (0.1 * _shift(pair, least, tilt))
+        most = max(1, int(_CELLS / 4 / nodes))
+        stop = int(np.searchsorted(sigmas, least * 1.15, side="right"))
         stop = min(max(stop, start + 1), start + most)
         yield slice(start, stop)
         start = stop

@@ -86,7 +86,7 @@ def invert(parts: Sequence[Part], mu_squared: float, chosen: Plan) -> Inversion 
     repeats = float(sum(part.counts.sum() for part in parts))
     lines: list[_Entry] = []
     for part in parts:
-        for block in blocks(part.law, part.sigmas):
+        for block in blocks(part.law, part.sigmas, tilt):
             sigmas, counts = part.sigmas[block], part.counts[block]
             found = line(part.law, sigmas, tilt, repeats)
             if found is None:
@@ -94,10 +94,10 @@ def invert(parts: Sequence[Part], mu_squared: float, chosen: Plan) -> Inversion 
             lines.append((found, part.law, sigmas, counts))
     count, log_tail = _terms(lines, mu_squared, tilt, step)
     log_top = mu_squared * tilt * (tilt + 1) / 2
-    top_error = 16 * _EPS * log_top
+    top_error = 64 * _EPS * log_top
     y = step * np.arange(count)
     log_phi = -0.5 * mu_squared * y * y + 1j * (mu_squared * (tilt + 0.5)) * y
-    log_error = 16 * _EPS * np.abs(log_phi)
+    log_error = 64 * _EPS * np.abs(log_phi)
     log_size, top_size = np.abs(log_phi), abs(log_top)
     for found, _, _, counts in lines:
         for row, excess, error in found.excesses(step, count):
@@ -128,7 +128,7 @@ def log_moment_upper(parts: Sequence[Part], mu_squared: float, tilt: float) -> f
     value = mu_squared * tilt * (tilt + 1) / 2 * (1 + 16 * _EPS)
     for part in parts:
         coarse = part.binned(_GUARDS)
-        for block in blocks(part.law, coarse.sigmas):
+        for block in blocks(part.law, coarse.sigmas, tilt):
             found = line(part.law, coarse.sigmas[block], tilt, 1.0)
             if found is None:
                 return math.inf

@@ -33,11 +33,11 @@ def decay_of(law: Law, sigmas: np.ndarray, tilt: float, log_scale: np.ndarray) -
     return decay(law, sigmas, tilt, log_scale)
 
 
-def blocks(law: Law, sigmas: np.ndarray) -> Iterator[slice]:
+def blocks(law: Law, sigmas: np.ndarray, tilt: float) -> Iterator[slice]:
     """Slices of multipliers that share nodes; a kinked law's multipliers share none."""
     if isinstance(law, Kinked):
         return (slice(i, i + 1) for i in range(len(sigmas)))
-    return contour.blocks(sigmas)
+    return contour.blocks(law, sigmas, tilt)
 
 
 def tilted(law: Law, sigmas: np.ndarray, tilt: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -27,22 +27,28 @@ class Mixture:
     Attributes:
         means: in units of the clip norm, none of them 0.
         weights: each in (0, 1], of sum at most 1.
+        rest: the weight of mean 0, where 1 less the sum of the others would be rounded too far.
     """
 
     means: tuple[float, ...] = ()
     weights: tuple[float, ...] = ()
+    rest: float = -1.0
+
+    def __post_init__(self) -> None:
+        if self.rest < 0:
+            object.__setattr__(self, "rest", max(0.0, 1 - math.fsum(self.weights)))
 
     @property
     def span(self) -> tuple[float, float]:
         """Least and greatest mean."""
         low, high = min(self.means, default=0.0), max(self.means, default=0.0)
-        if math.fsum(self.weights) >= 1:
+        if self.rest == 0:
             return low, high
         return min(low, 0.0), max(high, 0.0)
 
     def mirrored(self) -> Mixture:
         """The mixture with every mean negated."""
-        return Mixture(tuple(-m for m in self.means), self.weights)
+        return Mixture(tuple(-m for m in self.means), self.weights, self.rest)
 
     def log(self, t: np.ndarray, sigma: np.ndarray | float) -> np.ndarray:
         """log(A(t)), real or complex as t is, accurate near A = 1 and without overflow; t and sigma broadcast."""
@@ -54,25 +60,29 @@ class Mixture:
         u = np.zeros((), dtype=t.dtype)
         for w, r in zip(self.weights, rises, strict=True):
             u = u + w * _expm1(np.where(r.real < 300, r, 0.0))
-        near = _log1p(u)
+        near = _log1p(np.where(u.real < -0.25, -0.25, u))
+        small = u.real < -0.25  # 1 + u would cancel
+        if np.any(small):
+            direct = np.zeros((), dtype=t.dtype)
+            for w, r in zip(self.weights, rises, strict=True):
+                direct = direct + w * np.exp(np.where(small, r, 0.0))
+            near = np.where(small, np.log(self.rest + direct), near)
         high = rises[0].real
         for rise in rises[1:]:
             high = np.maximum(high, rise.real)
         if not np.any(high >= 300):
             return near
         safe = np.where(high >= 300, high, 0.0)
-        rest = max(1 - math.fsum(self.weights), 0.0)
         parts = sum(
             w * np.exp(np.where(high >= 300, r, 0.0) - safe) for w, r in zip(self.weights, rises, strict=True)
         )
-        return np.where(high >= 300, safe + np.log(parts + rest * np.exp(-safe)), near)
+        return np.where(high >= 300, safe + np.log(parts + self.rest * np.exp(-safe)), near)
 
     def mean(self, t: np.ndarray, sigma: np.ndarray | float) -> np.ndarray:
         """The component means' average under their posterior weights at t (real); it rises with t."""
         shape = np.broadcast_shapes(np.shape(t), np.shape(sigma))
         if not self.means:
             return np.zeros(shape)
-        rest = 1 - math.fsum(self.weights)
         logs = [
             t * (m / sigma) - m * m / (2 * sigma * sigma) + math.log(w)
             for m, w in zip(self.means, self.weights, strict=True)
@@ -81,7 +91,7 @@ class Mixture:
         for entry in logs:
             top = np.maximum(top, entry)
         parts = [np.exp(entry - top) for entry in logs]
-        whole = sum(parts) + max(rest, 0.0) * np.exp(-top)
+        whole = sum(parts) + self.rest * np.exp(-top)
         value: np.ndarray = sum(m * part for m, part in zip(self.means, parts, strict=True)) / whole
         return value
 

@@ -65,7 +65,7 @@ class Single:
         return float(brentq(lambda t: self._loss(t) - s, low, high, xtol=1e-14, rtol=4e-15, maxiter=200))
 
     def _log_tail(self, mixture: Mixture, t: float) -> float:
-        rest = max(0.0, 1 - math.fsum(mixture.weights))
+        rest = mixture.rest
         logs = [
             math.log(w) + float(log_ndtr(m / self.sigma - t))
             for m, w in zip(mixture.means, mixture.weights, strict=True)

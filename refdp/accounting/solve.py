@@ -5,6 +5,7 @@ G1. delta(upper) <= delta <= delta(lower), each by the enclosure at the point re
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from scipy.optimize import brentq
@@ -21,22 +22,23 @@ def solve_epsilon(enclosure: Enclosure, log_delta: float, limit: float) -> tuple
 
     0 is a lower bound always; upper is None where none is found.
     """
-    if enclosure(0.0)[1] <= log_delta:
+    harder, easier = math.nextafter(log_delta, -math.inf), math.nextafter(log_delta, math.inf)  # its rounding
+    if enclosure(0.0)[1] <= harder:
         return 0.0, 0.0
     high = max(limit, 1e-300) * (1 + 1e-9)
     for _ in range(60):
-        if enclosure(high)[1] <= log_delta:
+        if enclosure(high)[1] <= harder:
             break
         high *= 1.25
     else:
         return 0.0, None
-    upper = _cross(enclosure, log_delta, 0.0, high, 1)
+    upper = _cross(enclosure, harder, 0.0, high, 1)
     if upper is None:
         return 0.0, high
     for power in range(14):  # noise may hide the lower bound far from its root, where terms outgrow their sum
         low = upper * (1 - 1e-13 * 10.0**power) if power < 13 else 0.0
-        if enclosure(low)[0] >= log_delta:
-            return _cross(enclosure, log_delta, low, upper, 0) or low, upper
+        if enclosure(low)[0] >= easier:
+            return _cross(enclosure, easier, low, upper, 0) or low, upper
     return 0.0, upper
 
 

@@ -136,7 +136,7 @@ def _one_delta(parts: Sequence[Part], mu_squared: float, epsilon: float) -> tupl
     if solved is None:
         return None, None
     low, high = solved[0](epsilon)
-    return math.exp(low) * (1 - 1e-15), min(1.0, math.exp(high) * (1 + 1e-15) + 5e-324)
+    return max(math.exp(low) * (1 - 1e-15) - 5e-324, 0.0), min(1.0, math.exp(high) * (1 + 1e-15) + 5e-324)
 
 
 def _greatest_loss(parts: Sequence[Part], mu_squared: float) -> float:
@@ -147,10 +147,11 @@ def _greatest_loss(parts: Sequence[Part], mu_squared: float) -> float:
     for part in parts:
         if isinstance(part.law, Kinked) or part.law.p.means:
             return math.inf
-        weight = math.fsum(part.law.q.weights)
-        if not 1 - weight > 1e-9:
+        if not part.law.q.rest > 1e-300:
             return math.inf
-        total += float(part.counts.sum()) * -math.log1p(-weight)
+        rest = part.law.q.rest
+        loss = -math.log(rest) if rest < 0.5 else -math.log1p(-math.fsum(part.law.q.weights))
+        total += float(part.counts.sum()) * loss
     return total * (1 + 1e-12)
 
 
@@ -162,9 +163,8 @@ def _below(parts: Sequence[Part], mu_squared: float, epsilon: float, log_delta: 
     if _greatest_loss(parts, mu_squared) <= epsilon:
         return True
     chosen = plan(list(parts), mu_squared, epsilon=epsilon)
-    if chosen is None:
-        return False
-    for tilt in (chosen.centre, 0.8 * chosen.centre, chosen.tilt):
+    tilts = (chosen.centre, 0.8 * chosen.centre, chosen.tilt) if chosen else (1e2, 1e4, 1e6)
+    for tilt in tilts:
         shape = tilt * math.log(tilt) - (1 + tilt) * math.log1p(tilt)
         slack = 1e-12 * (4 + abs(shape) + abs(tilt * epsilon))
         if log_moment_upper(parts, mu_squared, tilt) - tilt * epsilon + shape + slack <= log_delta:

@@ -58,7 +58,7 @@ def cumulants(parts: list[Part], mu_squared: float, tilt: float) -> Cumulants:
     value = mu_squared * tilt * (tilt + 1) / 2
     slope, curvature = mu_squared * (tilt + 0.5), mu_squared
     for part in parts:
-        for block in blocks(part.law, part.sigmas):
+        for block in blocks(part.law, part.sigmas, tilt):
             sigmas, counts = part.sigmas[block], part.counts[block]
             logs, losses, rest = tilted(part.law, sigmas, tilt)
             top = np.maximum(logs.max(axis=1), rest)

@@ -161,7 +161,8 @@ LEDGERS = {
     "group": Ledger("add-remove", (GaussianEvent(3.0, P, 1000),), 3),
     "quantile": Ledger("add-remove", (QuantileEvent(1.2, P, 500, count_noise=10.0),)),
     "schedule": Ledger(
-        "add-remove", (GaussianEvent(Schedule("cosine", 40, 1.0, {"amplitude": 0.5}), P, 40),)
+        "add-remove",
+        (GaussianEvent(Schedule("cosine", 40, 2.0, {"amplitude": 0.5}), Sampling("poisson", rate=0.2), 40),),
     ),
     "many steps": Ledger("add-remove", (GaussianEvent(300.0, Sampling("poisson", rate=0.001), 10**9),)),
     "epsilon 0": _poisson(0.5, 1e6, 100),

@@ -24,7 +24,7 @@ from refdp.accounting.certificate.balls import PRECISION, ends, exact, precision
 from refdp.accounting.certificate.closed_forms import CONVERSIONS, gaussian_delta
 from refdp.accounting.certificate.one_step import SCHEMA, worst_renyi
 from refdp.accounting.certificate.statement import Statement, mu_squared, read
-from refdp.accounting.certificate.tight_part import Tight, outward
+from refdp.accounting.certificate.tight_part import Tight, TooMuch, outward
 from refdp.accounting.errors import AccountingError
 from refdp.accounting.ledger import Ledger
 
@@ -41,7 +41,8 @@ def certify(
         ledger: what was released.
         delta: in (0, 1).
         conversion: of Renyi DP; "balle2020" and "mironov2017" can be certified.
-        lines: distinct noise multipliers of a kind above which neighbours are grouped outward: faster and wider.
+        lines: distinct noise multipliers of a kind above which neighbours are grouped outward: faster and wider
+            (fewer are taken where the work asks for it).
 
     Returns:
         {"schema": "refdp-certificate/1", "kind": "epsilon", "ledger", "delta", "claimed": the accountant's answer,
@@ -129,10 +130,15 @@ class _Certificate:
             raise AccountingError("the accountant has no such bound")
         if side < 0 and claim == 0:  # a lower bound of everything
             return {"epsilon": 0.0, "delta": self.delta, "proofs": []}
-        if side > 0:
-            found = outward(lambda s: self.tight.upper(s, self.delta), claim, 1)
-        else:
-            found = self.tight.best_lower(claim, self.delta)
+        while True:
+            try:
+                if side > 0:
+                    found = outward(lambda s: self.tight.upper(s, self.delta), claim, 1)
+                else:
+                    found = self.tight.best_lower(claim, self.delta)
+                break
+            except TooMuch as error:
+                self.tight.regroup(error.most)
         if found is None:
             raise AccountingError("no inequality was proved within half of the accountant's number")
         return found
@@ -150,6 +156,7 @@ class _Certificate:
 
     def document(self, ledger: Ledger, bits: int) -> dict[str, Any]:
         """The certificate."""
+        contours = _used(self.parts, self.tight.contours)
         uppers = [part["epsilon"] for name, part in self.parts.items() if name.endswith("upper")]
         lowers = [part["epsilon"] for name, part in self.parts.items() if name.endswith("lower")]
         return {
@@ -162,10 +169,19 @@ class _Certificate:
             "certified": [name for name in _PARTS if name in self.parts],
             "not_certified": self.refused,
             "parts": self.parts,
-            "contours": self.tight.contours,
+            "contours": contours,
             "precision": bits,
             "versions": versions(),
         }
+
+
+def _used(parts: dict[str, dict[str, Any]], contours: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The contours that some proof names, numbered anew."""
+    proofs = [proof for part in parts.values() for proof in part.get("proofs", ()) if "contour" in proof]
+    kept = sorted({proof["contour"] for proof in proofs})
+    for proof in {id(proof): proof for proof in proofs}.values():
+        proof["contour"] = kept.index(proof["contour"])
+    return [contours[index] for index in kept]
 
 
 def gaussian_epsilon(squared: Any, delta: float, side: int) -> float:

@@ -21,7 +21,7 @@ import itertools
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from refdp.accounting.certificate.balls import exact, load
@@ -42,7 +42,7 @@ def _legendre(count: int, bits: int) -> tuple[tuple[Any, Any], ...]:
     return tuple(load().arb.legendre_p_root(count, k, weight=True) for k in range(count))
 
 
-@dataclass
+@dataclass(eq=False)
 class Density:
     """A pair at a noise multiplier and a tilt c > 0."""
 
@@ -60,6 +60,7 @@ class Density:
         self.wide_p, self.wide_q = exact(self.sides.width_p), exact(self.sides.width_q)
         self.width = float(max(self.sides.width_p, self.sides.width_q))
         self.slope = (1 + self.c) * self.wide_p / self.sigma
+        self.zero = load().acb(0)
         self.terms = [self._terms(side) for side in (self.sides.p, self.sides.q)]
 
     def _terms(self, side: Weights) -> list[tuple[Any, Any]]:
@@ -71,10 +72,13 @@ class Density:
         """log A and log B, principal."""
         found = []
         for rest, terms in zip((self.rest_p, self.rest_q), self.terms, strict=True):
-            value = load().acb(rest)
+            if not terms:
+                found.append(self.zero)
+                continue
+            value = rest
             for mean, offset in terms:
-                value += (mean * t + offset).exp()
-            found.append(value.log(analytic=analytic) if terms else load().acb(0))
+                value = value + (mean * t + offset).exp()
+            found.append(value.log(analytic=analytic))
         return found[0], found[1]
 
     def exponent(self, t: Any, analytic: bool = False) -> tuple[Any, Any]:
@@ -94,21 +98,31 @@ class Density:
         fixed = self.c * -self.rest_q.log()
         left = math.sqrt(2 * (nats + 4 + float(fixed.mid()))) + 1
         peak = float(self.slope.mid())
-        floor = self._log_floor()
+        floor = self.scale
         gain = float((self.slope**2 / 2 + fixed).mid()) - floor
         right = peak + math.sqrt(2 * (nats + 4 + max(gain, 0.0))) + 1
         tails = (fixed.exp()) * normal_tail(exact(left))
         tails += (fixed + self.slope**2 / 2).exp() * normal_tail(exact(right) - self.slope)
         return -left, right, tails
 
-    def _log_floor(self) -> float:
-        """At most about log M(c): 0, or the share of P's farthest component."""
-        if not self.terms[0]:
-            return 0.0
-        weight = max(self.sides.p)[1]
-        shift = float(max(self.sides.p)[0]) / self.multiplier
-        c = float(self.tilt)
-        return max(0.0, (1 + c) * math.log(weight) + c * (1 + c) * shift * shift / 2)
+    @cached_property
+    def scale(self) -> float:
+        """About the logarithm of the integrand's peak on the real line: sets tolerances, proves nothing."""
+        c, sigma = float(self.tilt), self.multiplier
+        reach = (1 + c) * float(self.sides.width_p) / sigma + c * float(self.sides.width_q) / sigma
+        points = [-6.0, *(6.0 * k / 16 - 3.0 for k in range(17)), *(reach * k / 128 for k in range(1, 129))]
+
+        def log_sum(side: Weights, t: float) -> float:
+            logs = [math.log(float(1 - sum(w for _, w in side)))]
+            for mean, weight in side:
+                slope = float(mean) / sigma
+                logs.append(math.log(weight) + t * slope - slope * slope / 2)
+            return max(logs) + math.log(sum(math.exp(x - max(logs)) for x in logs))
+
+        sides = self.sides
+        return max(
+            0.0, *((1 + c) * log_sum(sides.p, t) - c * log_sum(sides.q, t) - t * t / 2 for t in points)
+        )
 
 
 def normal_tail(x: Any) -> Any:
@@ -167,7 +181,7 @@ def panels(density: Density, nats: float) -> Panels:
     root = (2 * flint.arb.pi()).sqrt()
     middles = [exact(low) + (2 * k + 1) * exact(half) for k in range(pieces)]  # the panels touch exactly
     bounds = [density_bound(density, m - along, m + along) for m in middles]
-    floor = density._log_floor()
+    floor = density.scale
     goal = -nats - math.log(pieces) + floor
     log_gain = float(gain.log().mid())
     weights, losses = [], []
@@ -222,7 +236,7 @@ def beyond(density: Density, height: float, frequency: Any) -> Any:
         below, loss_below = density.exponent(t - shift, analytic)
         return ((above + below) / 2 + half_turn * (loss_above - loss_below)).exp()
 
-    scale = math.exp(min(density._log_floor(), 600.0))
+    scale = math.exp(min(density.scale, 600.0))
     total = integral(integrand, low, high, density, scale * 1e-13)
     return total / (2 * flint.arb.pi()).sqrt() + density.rise(b) * tails
 
@@ -230,7 +244,7 @@ def beyond(density: Density, height: float, frequency: Any) -> Any:
 def real(density: Density, nats: float) -> Any:
     """M(c) by adaptive quadrature, to about e^-nats of it."""
     low, high, tails = density.window(nats)
-    floor = exact(density._log_floor())
+    floor = exact(density.scale)
 
     def integrand(t: Any, analytic: bool) -> Any:
         return (density.exponent(t, analytic)[0] - floor).exp()

@@ -13,7 +13,7 @@ from refdp.accounting.certificate.statement import Sides
 from refdp.accounting.errors import AccountingError
 
 _MAX_NODES = 400_000
-_MAX_TERMS = 60_000
+_MAX_TERMS = 150_000
 _SAMPLES = 1500
 _HEIGHTS = 28
 _NEAR = 1.03  # multipliers this close share their heights
@@ -47,7 +47,9 @@ def decay_grid(sides: Sides, multiplier: float, tilt: float, height: float, nats
     if sides.q:
         strip = min(strip, 2.5 * multiplier / (float(sides.width_q) * math.sqrt(1 + tilt)))
     spacing = 2 * math.pi * strip / (nats + 2 + _log_rise(sides, multiplier, tilt, strip + height))
-    return _window(sides, multiplier, tilt, nats, height, strip, spacing)
+    return _window(
+        sides, multiplier, tilt, nats + _log_rise(sides, multiplier, tilt, height), height, strip, spacing
+    )
 
 
 def _log_rise(sides: Sides, multiplier: float, tilt: float, height: float) -> float:
@@ -134,7 +136,9 @@ def _heights(sides: Sides, multiplier: float, tilt: float) -> tuple[np.ndarray, 
     t = t if len(t) > 400 else np.linspace(t[0], t[-1], 400)
     base = _log_density(sides, multiplier, tilt, t)[0]
     most = 0.4 * math.pi * multiplier / float(max(sides.width_p, sides.width_q))
-    heights = np.minimum(np.geomspace(1e-5, 1.5, _HEIGHTS), most)
+    if sides.q:  # beyond this the bound of what the line gains, R(b), is far above what it really does
+        most = min(most, 4 * multiplier / (float(sides.width_q) * math.sqrt(1 + tilt)))
+    heights = min(most, 1.5) * np.geomspace(1e-5, 1, _HEIGHTS)
     value, turn = _log_density(sides, multiplier, tilt, t + 1j * heights[:, None])
     return heights, np.exp(value.real - base.max()) / np.exp(base - base.max()).sum(), turn
 

@@ -22,13 +22,20 @@ from refdp.accounting.certificate.closed_forms import single_delta
 from refdp.accounting.certificate.contour_sum import ContourSum, log_chernoff
 from refdp.accounting.certificate.planning import Line
 from refdp.accounting.certificate.statement import Sides, Statement, alone, mu_squared
-from refdp.accounting.errors import AccountingError
 
 _TRUNCATION = -27.0  # log of the terms left out, relative to delta
 _FINE = 26.0
 _MAX_WORK = 800_000_000  # nodes x terms
-_MAX_NODES = 4_000_000
+_MAX_GROUPED, _MAX_NODES, _FEW = 300_000_000, 1_000_000, 32  # with more distinct multipliers than so few
 _COARSE = 32  # distinct multipliers of a Chernoff bound
+
+
+class TooMuch(Exception):
+    """The work would be too much with so many multipliers; ``most`` would do."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"at most {most} distinct multipliers can be had")
+        self.most = max(most, _FEW)
 
 
 @dataclass
@@ -44,6 +51,11 @@ class Tight:
     most: int
     contours: list[dict[str, Any]] = field(default_factory=list)
     _sums: dict[tuple[str, bool], tuple[ContourSum, int] | None] = field(default_factory=dict)
+
+    def regroup(self, most: int) -> None:
+        """Group the multipliers outward, from now on; what is proved stays proved."""
+        self.most = min(most, self.most - 1)
+        self._sums.clear()
 
     def upper(self, epsilon: float, delta: float) -> dict[str, Any] | None:
         """A proof of delta(epsilon) <= delta, or None."""

@@ -104,12 +104,14 @@ class PoissonGroup:
             weights = weights * scale
         return Mixture(tuple(float(i) for i in j), tuple(weights.tolist()))
 
-    def upper_pairs(self, multiplier: float) -> tuple[Pair, Pair]:
+    def upper_pairs(self, multiplier: float) -> tuple[Pair, Pair] | None:
+        if (1 - self.rate) ** self.size < 1e-6:
+            return None  # what is left at 0 would be lost in the weights' rounding
         mixed = self._mixture(1 + _WEIGHT_ERROR)
         return Pair(mixed, Mixture(), multiplier), Pair(Mixture(), mixed, multiplier)
 
     def lower_pairs(self, multiplier: float) -> tuple[Pair, Pair] | None:
-        if not self.attained:
+        if not self.attained or (1 - self.rate) ** self.size < 1e-6:
             return None
         mixed = self._mixture(1 - _WEIGHT_ERROR)
         return Pair(mixed, Mixture(), multiplier), Pair(Mixture(), mixed, multiplier)
