@@ -173,11 +173,10 @@ class Tight:
         decays = planning.Decays([(s, v, n) for _, s, v, n in kinds], c)
         grids = [planning.moment_grid(s, v, c, nats) for _, s, v, _ in kinds]
         nodes = sum(grid.last - grid.first for grid in grids) + 1
-        if nodes > _MAX_NODES:
-            raise AccountingError(
-                f"{nodes} nodes: too much work; ask for fewer lines (multipliers grouped outward)"
-            )
         count, heights = planning.terms(decays, about, step, room, _MAX_WORK // nodes)
+        heavier = max(nodes / _MAX_NODES, nodes * count / _MAX_GROUPED)
+        if heavier > 1 and len(kinds) > _FEW:
+            raise TooMuch(int(min(self.most, len(kinds)) / heavier))
         lines = [
             Line(s, v, n, grid, planning.decay_grid(s, v, c, height, 12 + repeats))
             for (_, s, v, n), grid, height in zip(kinds, grids, heights, strict=True)
