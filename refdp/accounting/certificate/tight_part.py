@@ -26,7 +26,7 @@ from refdp.accounting.certificate.statement import Sides, Statement, alone, mu_s
 _TRUNCATION = -27.0  # log of the terms left out, relative to delta
 _FINE = 26.0
 _MAX_WORK = 800_000_000  # nodes x terms
-_MAX_GROUPED, _MAX_NODES, _FEW = 300_000_000, 1_000_000, 32  # with more distinct multipliers than so few
+_MAX_GROUPED, _MAX_NODES, _FEW = 150_000_000, 1_000_000, 32  # with more distinct multipliers than so few
 _COARSE = 32  # distinct multipliers of a Chernoff bound
 
 
