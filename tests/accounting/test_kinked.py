@@ -59,7 +59,8 @@ def test_one_step_is_the_worse_direction_of_the_profile(rate_percent: int, sigma
 def test_composed_upper_bound_dominates_both_genuine_directions_and_beats_rdp() -> None:
     for ledger in (run(1, 2.0, 1000), run(10, 1.0, 10), run(5, 4.0, 200)):
         bounds = epsilon(ledger, 1e-5)
-        assert bounds.pld is not None and bounds.rdp is not None
+        assert bounds.pld is not None
+        assert bounds.rdp is not None
         assert bounds.lower < bounds.pld["upper"] < bounds.rdp["upper"]
         back = delta(ledger, bounds.upper)
         assert back.lower <= 1e-5 <= back.upper * (1 + 1e-6)
@@ -68,9 +69,7 @@ def test_composed_upper_bound_dominates_both_genuine_directions_and_beats_rdp() 
 def test_costs_more_than_the_add_remove_pair_at_half_the_multiplier() -> None:
     """Neither direction alone dominates under composition (arXiv 2405.20769): the kinked pair is above both."""
     q, sigma, steps = 0.1, 1.0, 10
-    alone = epsilon(
-        Ledger("add-remove", (GaussianEvent(sigma / 2, Sampling("poisson", q), steps),)), 1e-5
-    )
+    alone = epsilon(Ledger("add-remove", (GaussianEvent(sigma / 2, Sampling("poisson", q), steps),)), 1e-5)
     both = epsilon(run(10, sigma, steps), 1e-5)
     assert both.upper > alone.upper * 1.01
     assert math.isclose(both.lower, alone.lower, rel_tol=1e-9)

@@ -13,14 +13,17 @@ def run(rate: float, noise_multiplier: float, steps: int) -> Ledger:
     return Ledger("add-remove", (GaussianEvent(noise_multiplier, Sampling("poisson", rate), steps),))
 
 
-@pytest.mark.parametrize(("rate", "sigma", "steps"), [(1e-9, 0.115, 10), (2.66e-4, 0.0088, 2), (0.1, 0.005, 3)])
+@pytest.mark.parametrize(
+    ("rate", "sigma", "steps"), [(1e-9, 0.115, 10), (2.66e-4, 0.0088, 2), (0.1, 0.005, 3)]
+)
 def test_delta_never_exceeds_the_chance_of_being_drawn(rate: float, sigma: float, steps: int) -> None:
     chance = 1 - (1 - rate) ** steps
     bounds = epsilon(run(rate, sigma, steps), min(chance * 1.01, 0.99))
     assert (bounds.lower, bounds.upper) == (0.0, 0.0)
     for at in (0.0, 1.0, 30.0):
         found = delta(run(rate, sigma, steps), at)
-        assert found.lower is not None and found.upper is not None
+        assert found.lower is not None
+        assert found.upper is not None
         assert 0.0 <= found.lower <= found.upper <= chance * (1 + 1e-6)
 
 
