@@ -26,6 +26,7 @@ from refdp.accounting.events import (
 )
 from refdp.accounting.ledger import Ledger
 from refdp.accounting.neighboring import ADD_REMOVE, NEIGHBORING, REPLACE_ONE, ZERO_OUT
+from refdp.accounting.prefixes import epsilon_after, prefix
 from refdp.accounting.rdp_poisson import rdp_poisson_gaussian, rdp_poisson_gaussian_add
 from refdp.accounting.schedules import Schedule, shape_names
 
@@ -56,7 +57,9 @@ __all__ = [
     "calibrate_steps",
     "delta",
     "epsilon",
+    "epsilon_after",
     "epsilon_upper",
+    "prefix",
     "privacy_curve",
     "rdp_poisson_gaussian",
     "rdp_poisson_gaussian_add",

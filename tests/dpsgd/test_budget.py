@@ -13,7 +13,7 @@ from refdp.accounting import Schedule, epsilon
 @settings(max_examples=12)
 @given(
     amplitude=st.floats(-0.99, 0.99),
-    steps=st.integers(1, 60),
+    steps=st.integers(1, 40),
     rate=st.floats(1e-5, 1.0),
     target=st.floats(0.05, 60),
     delta=st.sampled_from([1e-3, 1e-5, 1e-10]),

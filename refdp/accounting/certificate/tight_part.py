@@ -23,7 +23,7 @@ from refdp.accounting.certificate.contour_sum import ContourSum, log_chernoff
 from refdp.accounting.certificate.planning import Line
 from refdp.accounting.certificate.statement import Sides, Statement, alone, mu_squared
 
-_TRUNCATION = -27.0  # log of the terms left out, relative to delta
+_TRUNCATION = -30.0  # log of the terms left out, relative to delta
 _FINE = 26.0
 _MAX_WORK = 800_000_000  # nodes x terms
 _MAX_GROUPED, _MAX_NODES, _FEW = 150_000_000, 1_000_000, 32  # with more distinct multipliers than so few
