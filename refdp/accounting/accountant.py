@@ -215,6 +215,9 @@ class _Question:
         whole = self.whole
         if whole.is_empty():
             return {"lower": 0.0, "upper": 0.0}
+        if quantity == "epsilon" and self._seldom(quantity, at) == 0:
+            self.notes.append(SELDOM)
+            return {"lower": 0.0, "upper": 0.0}
         bounds = tight.epsilon_bounds if quantity == "epsilon" else tight.delta_bounds
         bins = None if self.exact else tight.BINS
         upper, lower = whole.exposure(upper=True), whole.exposure(upper=False)
