@@ -27,7 +27,7 @@ from refdp.accounting._special import entropy_gap, expm1_minus, log_gap
 _EPS = float(np.finfo(np.float64).eps)
 _CELLS = 1 << 18  # array elements at a time
 _ROWS = 16  # multipliers at a time
-_MAX_POINTS = 1 << 18
+_MAX_POINTS = 1 << 20
 _TAIL = 14.0  # exp(-14^2 / 2) = 3e-43
 
 
