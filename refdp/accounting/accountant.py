@@ -220,16 +220,17 @@ class _Question:
             return {"lower": 0.0, "upper": 0.0}
         bounds = tight.epsilon_bounds if quantity == "epsilon" else tight.delta_bounds
         bins = None if self.exact else tight.BINS
-        upper, lower = whole.exposure(upper=True), whole.exposure(upper=False)
+        upper = whole.exposure(upper=True)
         if upper is not None and whole.same_exposures():
             found = bounds(upper, upper, at, bins)
             if found.upper is None:
                 self.notes.append("pld: no tight bound within the work allowed; the other bounds stand")
             return {"lower": found.lower, "upper": found.upper}
         high = bounds(upper, upper, at, bins).upper if upper is not None else None
-        low = bounds(lower, lower, at, bins).lower if lower is not None and self._has_lower() else None
+        lower = whole.exposure(upper=False) if self._has_lower() else None
+        low = bounds(lower, lower, at, bins).lower if lower is not None else None
         if upper is None:
-            kinds = [k.name for k in whole.sampled if k.upper_pairs(1.0) is None]
+            kinds = [k.name for k in whole.sampled if k.upper_pairs() is None]
             reason = (
                 f"no dominating pair for {', '.join(kinds)}"
                 if kinds

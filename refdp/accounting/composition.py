@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from refdp.accounting import lower
+from refdp.accounting.bins import regrouped
 from refdp.accounting.errors import AccountingError
 from refdp.accounting.gaussian import gaussian_epsilon
 from refdp.accounting.kernels import Kernel, Poisson
@@ -84,10 +85,7 @@ class Composition:
         for kernel, (values, counts) in self.sampled.items():
             if values[0] == 0:
                 return math.inf
-            if coarse and len(values) > COARSE:
-                values, counts = _binned(values, counts)
-            elif len(values) > DISTINCT:
-                values, counts = _rounded_down(values, counts)
+            values, counts = regrouped(values, counts, *((COARSE, "mean") if coarse else (DISTINCT, "down")))
             total += float(np.sum(counts * kernel.rdp(values, order)))
         return total * (1 + WIDEN)
 
@@ -116,7 +114,7 @@ class Composition:
             else:  # more noise, and leaving steps out, are lower ones
                 noisy &= values <= _MOST_NOISE
                 values = np.maximum(values, _LEAST_NOISE)
-            pairs = kernel.upper_pairs(1.0) if upper else kernel.lower_pairs(1.0)
+            pairs = kernel.upper_pairs() if upper else kernel.lower_pairs()
             if pairs is None:
                 if upper:
                     return None
@@ -132,7 +130,7 @@ class Composition:
     def same_exposures(self) -> bool:
         """Whether every step's dominating pair is attained, so that one exposure serves both bounds."""
         return not self.unattained and all(
-            kernel.upper_pairs(1.0) == kernel.lower_pairs(1.0)
+            kernel.upper_pairs() == kernel.lower_pairs()
             and _LEAST_NOISE <= values[0] <= values[-1] <= _MOST_NOISE
             for kernel, (values, _) in self.sampled.items()
         )
@@ -158,23 +156,3 @@ def _total(parts: list[float]) -> float:
         return math.fsum(parts)
     except OverflowError:
         return math.inf
-
-
-def _groups(values: np.ndarray, bins: int) -> np.ndarray:
-    """First index of each group of ascending multipliers that lie within one of ``bins`` equal steps of the log."""
-    position = np.log(values / values[0]) / max(math.log(values[-1] / values[0]), 1e-300)
-    group = np.minimum((position * bins).astype(np.int64), bins - 1)
-    return np.flatnonzero(np.diff(group, prepend=-1))
-
-
-def _binned(values: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """About as many steps at the same mean of 1 / multiplier^2, group by group: close, but no bound."""
-    starts = _groups(values, COARSE)
-    totals = np.add.reduceat(counts, starts)
-    return np.sqrt(totals / np.add.reduceat(counts / values**2, starts)), totals
-
-
-def _rounded_down(values: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """At most DISTINCT multipliers: each is lowered to the least of its group, which only raises the RDP."""
-    starts = _groups(values, DISTINCT)
-    return values[starts], np.add.reduceat(counts, starts)

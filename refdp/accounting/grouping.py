@@ -10,6 +10,7 @@ import dataclasses
 
 import numpy as np
 
+from refdp.accounting.bins import regrouped
 from refdp.accounting.events import GaussianEvent, Release
 from refdp.accounting.ledger import Ledger
 from refdp.accounting.schedules import Schedule
@@ -29,22 +30,12 @@ def grouped(ledger: Ledger, bins: int, how: str) -> Ledger:
     for kind, parts in alike.items():
         values, index = np.unique(np.concatenate([p[0] for p in parts]), return_inverse=True)
         counts = np.bincount(index, np.concatenate([p[1] for p in parts])) / (kind.sampling.passes or 1)
+        fewer = (values, counts) if values[0] == 0 else regrouped(values, counts, bins, how)
         events += [
             dataclasses.replace(kind, noise=float(value), count=round(count))
-            for value, count in zip(*_groups(values, counts, bins, how), strict=True)
+            for value, count in zip(*fewer, strict=True)
         ]
     return Ledger(ledger.neighboring, tuple(events), ledger.group_size)
-
-
-def _groups(values: np.ndarray, counts: np.ndarray, bins: int, how: str) -> tuple[np.ndarray, np.ndarray]:
-    if len(values) <= bins or values[0] == 0:
-        return values, counts
-    place = np.log(values / values[0]) * (bins / np.log(values[-1] / values[0]))
-    starts = np.flatnonzero(np.diff(np.minimum(place.astype(int), bins - 1), prepend=-1))
-    totals = np.add.reduceat(counts, starts)
-    if how == "mean":
-        return np.sqrt(totals / np.add.reduceat(counts / values**2, starts)), totals
-    return values[starts if how == "down" else np.append(starts[1:], len(values)) - 1], totals
 
 
 def distinct(ledger: Ledger) -> int:

@@ -98,11 +98,10 @@ class Mixture:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two mixtures (in units of the clip norm) at a noise multiplier: P, under which loss is paid, and Q."""
+    """Two mixtures (in units of the clip norm): P, under which loss is paid, and Q; any noise multiplier."""
 
     p: Mixture
     q: Mixture
-    noise_multiplier: float = 1.0
 
     def __post_init__(self) -> None:
         (low_p, high_p), (low_q, high_q) = self.p.span, self.q.span
@@ -113,11 +112,7 @@ class Pair:
         """The same pair with t reflected where needed, so that the loss rises with t."""
         if self.p.span[0] >= self.q.span[1]:
             return self
-        return Pair(self.p.mirrored(), self.q.mirrored(), self.noise_multiplier)
-
-    def logs(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """log A(t) and log B(t)."""
-        return self.p.log(t, self.noise_multiplier), self.q.log(t, self.noise_multiplier)
+        return Pair(self.p.mirrored(), self.q.mirrored())
 
 
 @dataclass(frozen=True)
@@ -154,12 +149,12 @@ def _log1p(u: np.ndarray) -> np.ndarray:
     return 0.5 * np.log1p(square) + 1j * np.arctan2(u.imag, 1 + u.real)
 
 
-def poisson_pairs(sample_rate: float, sigma: float) -> tuple[Pair, ...]:
+def poisson_pairs(sample_rate: float) -> tuple[Pair, ...]:
     """Add-remove and zero-out (arXiv 1908.10530): (1 - q) N(0) + q N(1) against N(0), and the reverse."""
     mixed, plain = Mixture((1.0,), (sample_rate,)), Mixture()
-    return Pair(mixed, plain, sigma), Pair(plain, mixed, sigma)
+    return Pair(mixed, plain), Pair(plain, mixed)
 
 
-def poisson_replace_pair(sample_rate: float, sigma: float) -> tuple[Pair, ...]:
+def poisson_replace_pair(sample_rate: float) -> tuple[Pair, ...]:
     """Replace-one: (1 - q) N(0) + q N(-1) against (1 - q) N(0) + q N(1); its mirror image is its reverse."""
-    return (Pair(Mixture((-1.0,), (sample_rate,)), Mixture((1.0,), (sample_rate,)), sigma),)
+    return (Pair(Mixture((-1.0,), (sample_rate,)), Mixture((1.0,), (sample_rate,))),)

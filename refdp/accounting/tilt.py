@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from refdp.accounting.bins import regrouped
 from refdp.accounting.laws import Law, blocks, tilted
 
 _SLACK = 26.0  # aliases are kept below e^-26 of delta
@@ -35,13 +36,7 @@ class Part:
 
         Less noise dominates more noise (post-processing), so moving down is an upper bound, up a lower one.
         """
-        if len(self.sigmas) <= bins:
-            return self
-        span = max(math.log(self.sigmas[-1] / self.sigmas[0]), 1e-300)
-        place = np.minimum((np.log(self.sigmas / self.sigmas[0]) / span * bins).astype(int), bins - 1)
-        starts = np.flatnonzero(np.diff(place, prepend=-1))
-        ends = np.append(starts[1:], len(place)) - 1
-        return Part(self.law, self.sigmas[ends if upward else starts], np.add.reduceat(self.counts, starts))
+        return Part(self.law, *regrouped(self.sigmas, self.counts, bins, "up" if upward else "down"))
 
 
 @dataclass(frozen=True)

@@ -195,7 +195,7 @@ def check_histogram_distances() -> None:
     )
     assert multiplier**-2 >= 1 / z**2 + 1 / s**2
     assert sampled == PoissonReplace(0.1, attained=False)
-    assert sampled.lower_pairs(multiplier) is None
+    assert sampled.lower_pairs() is None
 
 
 def check_band_mf_rounds_up() -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refdp.accounting import conversion
-from refdp.accounting.conversions import CONVERSIONS
+from refdp.accounting.accountant import CONVERSION
+from refdp.accounting.conversions import CONVERSIONS, balle2020
 from refdp.accounting.gaussian import gaussian_delta
 
 _ORDERS = st.floats(-6, 4).map(lambda e: 1 + 10.0**e)
@@ -21,8 +21,8 @@ _EPSILONS = st.one_of(st.just(0.0), st.floats(-6, 3).map(lambda e: 10.0**e))
 def test_names() -> None:
     assert set(CONVERSIONS) == {"mironov2017", "balle2020", "asoodeh2020"}
     assert all(name == found.name for name, found in CONVERSIONS.items())
-    assert conversion.NAME == "balle2020"
-    assert conversion.epsilon_from_rdp is CONVERSIONS["balle2020"].epsilon_from_rdp
+    assert CONVERSION == balle2020.NAME == "balle2020"
+    assert balle2020.epsilon_from_rdp is CONVERSIONS["balle2020"].epsilon_from_rdp
 
 
 @given(_ORDERS, _RDPS, _DELTAS)

@@ -95,7 +95,7 @@ def test_every_release_is_charged_or_refused(event: Release, relation: str, size
         assert isinstance(kernel.name, str)
         noisy = multipliers[multipliers > 0][:2]
         assert np.all(kernel.rdp(noisy, 2.5) >= 0)
-        assert kernel.sampled or kernel.lower_pairs(1.0) is None or kernel.attained
+        assert kernel.sampled or kernel.lower_pairs() is None or kernel.attained
     assert event.is_no_op() == (not event.charges(relation, size))
 
 

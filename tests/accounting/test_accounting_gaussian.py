@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from refdp.accounting.conversion import epsilon_from_rdp, log_delta_from_rdp
+from refdp.accounting.conversions.balle2020 import epsilon_from_rdp, log_delta_from_rdp
 from refdp.accounting.gaussian import gaussian_delta, gaussian_epsilon
 
 mpmath = pytest.importorskip("mpmath")

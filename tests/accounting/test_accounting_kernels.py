@@ -168,7 +168,7 @@ def test_lower_pairs_are_below_the_upper_bounds() -> None:
     from refdp.accounting.conversions import CONVERSIONS
 
     for kernel in (*_kernels(0.1), TruncatedPoisson(0.1, 100, 12, "zero-out")):
-        pairs = kernel.lower_pairs(1.0)
+        pairs = kernel.lower_pairs()
         assert pairs is not None
         assert len(pairs) == 2
         for pair in pairs:
@@ -192,7 +192,7 @@ def test_unattained_kernels_have_no_lower_pairs() -> None:
         TruncatedPoisson(0.1, 10, 3, "zero-out", False),
         Unsampled(1.0, False),
     ):
-        assert kernel.lower_pairs(1.0) is None
+        assert kernel.lower_pairs() is None
         assert not kernel.attained
 
 

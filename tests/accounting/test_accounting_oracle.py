@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from refdp.accounting import _binomial, _quadrature, _special, rdp_poisson_gaussian, rdp_poisson_gaussian_add
-from refdp.accounting.conversion import epsilon_from_rdp
+from refdp.accounting.conversions.balle2020 import epsilon_from_rdp
 
 mpmath = pytest.importorskip("mpmath")
 

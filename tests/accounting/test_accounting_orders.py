@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from refdp.accounting import GaussianEvent, Ledger, Sampling, Schedule, epsilon
-from refdp.accounting.conversion import epsilon_from_rdp
+from refdp.accounting.conversions.balle2020 import epsilon_from_rdp
 from refdp.accounting.rdp_poisson import rdp_values
 
 

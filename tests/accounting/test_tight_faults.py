@@ -9,7 +9,7 @@ import pytest
 import tight_checks
 from edits import edit
 
-from refdp.accounting import contour, decay, inversion, kinked, pairs, tight, tilt
+from refdp.accounting import bins, contour, decay, inversion, kinked, pairs, tight
 
 Patch = pytest.MonkeyPatch
 Edit = tuple[Any, str, str, str]
@@ -80,7 +80,7 @@ FAULTS: dict[str, tuple[Edit, Callable[[], None]]] = {
         tight_checks.check_truths,
     ),
     "add_direction_is_a_copy": (
-        (pairs, "poisson_pairs", "Pair(plain, mixed, sigma)", "Pair(mixed, plain, sigma)"),
+        (pairs, "poisson_pairs", "Pair(plain, mixed)", "Pair(mixed, plain)"),
         tight_checks.check_truths,
     ),
     "add_direction_always_below": (
@@ -96,11 +96,11 @@ FAULTS: dict[str, tuple[Edit, Callable[[], None]]] = {
         tight_checks.check_greatest_loss,
     ),
     "binned_up_for_the_upper_bound": (
-        (tilt.Part, "binned", "ends if upward else starts", "starts if upward else ends"),
+        (bins, "regrouped", 'how == "down"', 'how != "down"'),
         tight_checks.check_grouped_schedule,
     ),
     "groups_lose_a_step": (
-        (tilt.Part, "binned", "np.add.reduceat(self.counts, starts)", "self.counts[starts]"),
+        (bins, "regrouped", "totals = np.add.reduceat(counts, starts)", "totals = counts[starts]"),
         tight_checks.check_grouped_schedule,
     ),
     "replace_one_as_add_remove": (

@@ -51,7 +51,7 @@ def exposure(steps: Steps, mu_squared: float = 0.0) -> Exposure:
     for direction in (0, 1):
         sides.append(
             tuple(
-                Part(poisson_pairs(q, 1.0)[direction].oriented(), np.array([s]), np.array([float(n)]))
+                Part(poisson_pairs(q)[direction].oriented(), np.array([s]), np.array([float(n)]))
                 for q, s, n in steps
             )
         )
@@ -172,7 +172,7 @@ def check_coarse_rule() -> None:
     log_ratio = np.logaddexp(math.log1p(-q), math.log(q) + t / s - 1 / (2 * s * s))
     y = np.linspace(0.0, 12.0, 25)
     for direction in (0, 1):
-        pair = poisson_pairs(q, 1.0)[direction].oriented()
+        pair = poisson_pairs(q)[direction].oriented()
         for c in (0.5, 2.0):
             loss = log_ratio if direction == 0 else -log_ratio
             weight = np.exp(-0.5 * t * t + ((1 + c) if direction == 0 else -c) * log_ratio)
@@ -209,7 +209,7 @@ def check_grouped_schedule() -> None:
     rng = np.random.default_rng(5)
     sigmas = np.sort(rng.uniform(0.8, 1.6, 60))
     counts = np.ones(60)
-    remove, add = poisson_pairs(0.02, 1.0)
+    remove, add = poisson_pairs(0.02)
     whole = Exposure((Part(remove.oriented(), sigmas, counts),), (Part(add.oriented(), sigmas, counts),), 0.0)
     exact = tight.epsilon_bounds(whole, whole, 1e-6, None)
     last = math.inf
@@ -254,7 +254,7 @@ def check_gaussian_part() -> None:
 def check_replace_one_single_step() -> None:
     """(1 - q) N(0) + q N(-1) against (1 - q) N(0) + q N(1), once: the threshold test's closed form."""
     q, s = 0.2, 0.8
-    (pair,) = poisson_replace_pair(q, 1.0)
+    (pair,) = poisson_replace_pair(q)
     parts = (Part(pair.oriented(), np.array([s]), np.ones(1)),)
     t = np.linspace(-12, 12, 400_001)
     p = (1 - q) * ndtr(-t) + q * ndtr(1 / s - t)

@@ -51,7 +51,7 @@ class Sides:
         sides = [
             Mixture(tuple(float(m) for m, _ in w), tuple(float(x) for _, x in w)) for w in (self.p, self.q)
         ]
-        return Pair(sides[0], sides[1], 1.0)
+        return Pair(sides[0], sides[1])
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _add(whole: Statement, kernel: Any, values: list[float], counts: list[int], 
     below = pairs if kernel.attained else None
     if pairs is None:
         whole.missing.append(f"{kernel.name}: no dominating pair of Gaussian mixtures")
-        below = _lowered(kernel.lower_pairs(1.0))
+        below = _lowered(kernel.lower_pairs())
     if pairs is not None:
         whole.dominating.append(Steps(kernel.name, *pairs, tuple(values), tuple(counts)))
     if below is not None:

@@ -67,12 +67,12 @@ class BallsAndBins:
         moment = logs[high] if low == high else (high - order) * logs[low] + (order - low) * logs[high]
         return float(moment) / (order - 1) * (1 + 8 * _EPS)
 
-    def upper_pairs(self, multiplier: float) -> None:
+    def upper_pairs(self) -> None:
         """The pair is one of m dimensions."""
         return
 
-    def lower_pairs(self, multiplier: float) -> tuple[Pair, Pair] | None:
-        remove, add = poisson_pairs(1 / self.bins * (1 - _EPS), multiplier)
+    def lower_pairs(self) -> tuple[Pair, Pair] | None:
+        remove, add = poisson_pairs(1 / self.bins * (1 - _EPS))
         return (remove, add) if self.attained else None
 
     def unsampled_mu(self, multiplier: float) -> float:

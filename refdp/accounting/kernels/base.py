@@ -47,10 +47,10 @@ class Kernel(Protocol):
     def rdp(self, multipliers: np.ndarray, order: float) -> np.ndarray:
         """Upper RDP (nats) of one step at one order > 1 for each noise multiplier > 0, float64 [M]."""
 
-    def upper_pairs(self, multiplier: float) -> tuple[Pair, Pair] | tuple[Kinked, Kinked] | None:
+    def upper_pairs(self) -> tuple[Pair, Pair] | tuple[Kinked, Kinked] | None:
         """(remove, add) pairs that dominate the step; None where none is proven."""
 
-    def lower_pairs(self, multiplier: float) -> tuple[Pair, Pair] | None:
+    def lower_pairs(self) -> tuple[Pair, Pair] | None:
         """(remove, add) pairs that neighbours attain; None where none is known."""
 
     def unsampled_mu(self, multiplier: float) -> float:

@@ -37,12 +37,12 @@ class Poisson:
         """Upper RDP, float64 [M]; its error bound is rdp_poisson's."""
         return rdp_values(self.rate, multipliers, order)
 
-    def upper_pairs(self, multiplier: float) -> tuple[Pair, Pair]:
-        remove, add = poisson_pairs(self.rate, multiplier)
+    def upper_pairs(self) -> tuple[Pair, Pair]:
+        remove, add = poisson_pairs(self.rate)
         return remove, add
 
-    def lower_pairs(self, multiplier: float) -> tuple[Pair, Pair] | None:
-        return self.upper_pairs(multiplier) if self.attained else None
+    def lower_pairs(self) -> tuple[Pair, Pair] | None:
+        return self.upper_pairs() if self.attained else None
 
     def unsampled_mu(self, multiplier: float) -> float:
         """A Poisson step is a post-processing of the full one: keep it with probability q, else draw without."""

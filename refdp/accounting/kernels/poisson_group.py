@@ -104,17 +104,17 @@ class PoissonGroup:
             weights = weights * scale
         return Mixture(tuple(float(i) for i in j), tuple(weights.tolist()))
 
-    def upper_pairs(self, multiplier: float) -> tuple[Pair, Pair] | None:
+    def upper_pairs(self) -> tuple[Pair, Pair] | None:
         if (1 - self.rate) ** self.size < 1e-6:
             return None  # what is left at 0 would be lost in the weights' rounding
         mixed = self._mixture(1 + _WEIGHT_ERROR)
-        return Pair(mixed, Mixture(), multiplier), Pair(Mixture(), mixed, multiplier)
+        return Pair(mixed, Mixture()), Pair(Mixture(), mixed)
 
-    def lower_pairs(self, multiplier: float) -> tuple[Pair, Pair] | None:
+    def lower_pairs(self) -> tuple[Pair, Pair] | None:
         if not self.attained or (1 - self.rate) ** self.size < 1e-6:
             return None
         mixed = self._mixture(1 - _WEIGHT_ERROR)
-        return Pair(mixed, Mixture(), multiplier), Pair(Mixture(), mixed, multiplier)
+        return Pair(mixed, Mixture()), Pair(Mixture(), mixed)
 
     def unsampled_mu(self, multiplier: float) -> float:
         return self.distance / multiplier

@@ -52,12 +52,12 @@ class PoissonReplace:
             self.name,
         )
 
-    def upper_pairs(self, multiplier: float) -> tuple[Pair, Pair]:
-        (pair,) = poisson_replace_pair(self.rate, multiplier)
+    def upper_pairs(self) -> tuple[Pair, Pair]:
+        (pair,) = poisson_replace_pair(self.rate)
         return pair, pair
 
-    def lower_pairs(self, multiplier: float) -> tuple[Pair, Pair] | None:
-        return self.upper_pairs(multiplier) if self.attained else None
+    def lower_pairs(self) -> tuple[Pair, Pair] | None:
+        return self.upper_pairs() if self.attained else None
 
     def unsampled_mu(self, multiplier: float) -> float:
         """With the coin shown, N(u) against N(v): distance 2."""

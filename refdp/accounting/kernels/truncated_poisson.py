@@ -103,11 +103,11 @@ class TruncatedPoisson:
             value: np.ndarray = grown + np.log(-np.expm1(-grown)) + 1e-15 * (4 + grown)
         return value
 
-    def upper_pairs(self, multiplier: float) -> None:
+    def upper_pairs(self) -> None:
         """A mixture of two kinds of pairs: none of Gaussian mixtures."""
         return
 
-    def lower_pairs(self, multiplier: float) -> tuple[Pair, Pair] | None:
+    def lower_pairs(self) -> tuple[Pair, Pair] | None:
         crowded, drawn = self.cut(self.records)
         seen = (self.rate * float(bdtr(self.cap - 1, self.records - 1, self.rate)) + drawn * crowded) * (
             1 - _ROOM
@@ -115,7 +115,7 @@ class TruncatedPoisson:
         if not self.attained or not seen > 0:
             return None
         kernel = PoissonReplace(seen) if self.relation == REPLACE_ONE else Poisson(seen)
-        return kernel.lower_pairs(multiplier)
+        return kernel.lower_pairs()
 
     def unsampled_mu(self, multiplier: float) -> float:
         """With everybody's coins shown, at worst two Gaussians at distance 2."""

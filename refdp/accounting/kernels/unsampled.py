@@ -45,12 +45,12 @@ class Unsampled:
             mu = self.distance / sigma
             return rdp_gaussian(1.0, np.full(sigma.shape, order)) * mu * mu * (1 + 8 * _EPS) + 1e-300
 
-    def upper_pairs(self, multiplier: float) -> tuple[Pair, Pair]:
+    def upper_pairs(self) -> tuple[Pair, Pair]:
         there, here = Mixture((self.distance,), (1.0,)), Mixture()
-        return Pair(there, here, multiplier), Pair(here, there, multiplier)
+        return Pair(there, here), Pair(here, there)
 
-    def lower_pairs(self, multiplier: float) -> tuple[Pair, Pair] | None:
-        return self.upper_pairs(multiplier) if self.attained else None
+    def lower_pairs(self) -> tuple[Pair, Pair] | None:
+        return self.upper_pairs() if self.attained else None
 
     def unsampled_mu(self, multiplier: float) -> float:
         return self.distance / multiplier

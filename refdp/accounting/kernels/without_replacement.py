@@ -61,16 +61,16 @@ class WithoutReplacement:
             self.name,
         )
 
-    def upper_pairs(self, multiplier: float) -> tuple[Kinked, Kinked]:
+    def upper_pairs(self) -> tuple[Kinked, Kinked]:
         """The pair with the dominating profile (kinked.py): its own reverse."""
         pair = Kinked(self.distance, self.rate)
         return pair, pair
 
-    def lower_pairs(self, multiplier: float) -> tuple[Pair, Pair] | None:
+    def lower_pairs(self) -> tuple[Pair, Pair] | None:
         if not self.attained:
             return None
         mixed, plain = Mixture((self.distance,), (self.rate,)), Mixture()
-        return Pair(mixed, plain, multiplier), Pair(plain, mixed, multiplier)
+        return Pair(mixed, plain), Pair(plain, mixed)
 
     def unsampled_mu(self, multiplier: float) -> float:
         """With the draw shown, two Gaussians at distance 2."""
