@@ -1,7 +1,7 @@
 """The command line: ``refdp COMMAND``. One command a file, imported when it is called.
 
 stdout carries the answer, stderr progress and prose. Exit codes: 0 fine; 2 bad usage or bad input, with one
-line that says what, its value, the rule and the remedy; 3 a budget would be exceeded; 4 a cross-check disagrees; 130
+line that says what, its value, the rule and the remedy; 3 a claim is refuted or a budget would be exceeded; 4 a cross-check disagrees; 130
 interrupted.
 """
 
@@ -23,6 +23,8 @@ _COMMANDS = {
     "calibrate": "Smallest noise multiplier whose upper bound keeps a target epsilon; or most steps, largest rate.",
     "train": "One training run at a budget that is kept.",
     "sweep": "A grid of runs: table, summary, pictures. No arguments: 7 x 3 x 3 runs and 3 baselines.",
+    "audit": "Is a claimed epsilon true? Recompute it from what was really run.",
+    "crosscheck": "refdp beside other tools on the same input.",
     "data": "Data sets: list, fetch, verify.",
 }
 
