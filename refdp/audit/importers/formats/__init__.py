@@ -1,0 +1,1 @@
+"""Kinds of record, one a file; each registers itself."""
