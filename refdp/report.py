@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Any
 
 from refdp.accounting import Bounds
 from refdp.data import Dataset
+from refdp.figures import lower_figure, upper_figure
 from refdp.plan import Plan
 
 
@@ -35,28 +34,6 @@ _UNITS = {
     "zero-out": "data sets that differ in one training record replaced by one that contributes nothing",
     "replace-one": "data sets that differ in one training record replaced by any other",
 }
-
-
-def _figure(value: float | None, rounding: str) -> str:
-    if value is None or math.isinf(value) or value == 0:
-        return "unknown" if value is None else f"{value:g}"
-    exact = Decimal(value)
-    digits = Context(prec=6, rounding=rounding).plus(exact)
-    return (
-        f"{digits:f}".rstrip("0").rstrip(".")
-        if 1e-5 < abs(value) < 1e7 and "." in f"{digits:f}"
-        else f"{digits:g}"
-    )
-
-
-def upper_figure(value: float | None) -> str:
-    """Six significant digits, rounded up: an upper bound never prints below itself."""
-    return _figure(value, ROUND_CEILING)
-
-
-def lower_figure(value: float | None) -> str:
-    """Six significant digits, rounded down."""
-    return _figure(value, ROUND_FLOOR)
 
 
 def privacy_statement(plan: Plan, data: Dataset, bounds: Bounds | None, *, seed_is_known: bool) -> str:

@@ -12,7 +12,7 @@ import pytest
 import refdp
 
 ROOT = Path(refdp.__file__).parent
-LEAVES = {"errors", "validate", "registry", "backend", "rng", "files", "schema"}
+LEAVES = {"errors", "validate", "registry", "backend", "rng", "files", "figures", "schema"}
 STAGES = {"data", "samplers", "models", "clippers", "noise", "optimizers"}
 ALLOWED = {
     "accounting": set(),
@@ -25,6 +25,8 @@ ALLOWED = {
     "plan": LEAVES | STAGES | {"accounting"},
     "engine": LEAVES | STAGES | {"plan"},
     "config": LEAVES | STAGES | {"plan", "accounting"},
+    "audit": LEAVES | {"accounting"},
+    "crosscheck": LEAVES | {"accounting"},
 }
 DEVICE_CODE = ("models", "clippers", "noise", "optimizers", "engine")
 

@@ -24,7 +24,8 @@ from refdp.cli.parameters import DELTA, NON_NEGATIVE, POSITIVE
 from refdp.cli.query import describe, say_steps
 from refdp.cli.run_flags import RunFlags, run_flags
 from refdp.errors import RefDPError
-from refdp.report import bounds_to_json, upper_figure
+from refdp.figures import upper_figure
+from refdp.report import bounds_to_json
 
 SOLVE_FOR = ("noise-multiplier", "scale", "steps", "sample-rate", "delta")
 

@@ -12,7 +12,7 @@ from refdp.cli.output import Output
 from refdp.cli.query import Question
 from refdp.errors import RefDPError
 from refdp.files import dumps, write_atomically
-from refdp.report import lower_figure, upper_figure
+from refdp.figures import lower_figure, upper_figure
 
 SCHEMA = "refdp-certificate/1"
 REJECTED = 4

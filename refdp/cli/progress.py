@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from refdp.report import upper_figure
+from refdp.figures import upper_figure
 from refdp.training import Listener, Progress
 
 

@@ -17,7 +17,7 @@ from refdp.cli.output import Output
 from refdp.cli.parameters import NON_NEGATIVE
 from refdp.cli.run_flags import RunFlags, run_flags
 from refdp.errors import RefDPError
-from refdp.report import lower_figure, upper_figure
+from refdp.figures import lower_figure, upper_figure
 
 
 def query_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -12,7 +12,7 @@ import pytest
 
 from refdp.accounting import GaussianEvent, Ledger, Sampling, Schedule, epsilon
 from refdp.cli import run
-from refdp.report import lower_figure, upper_figure
+from refdp.figures import lower_figure, upper_figure
 
 
 def answer(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> Any:

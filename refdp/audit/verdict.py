@@ -1,0 +1,205 @@
+"""Is a claimed epsilon true? Every reading of the claim, the verdict, and why.
+
+refuted     some reading's lower bound exceeds the claim, also with inputs that may have been rounded at the ends of
+            their rounding that favour it
+holds       every reading's upper bound is at most the claim
+undecided   else
+
+G1. "refuted" only where some reading's true epsilon exceeds the claim.
+G2. "holds" only where every reading's true epsilon is at most the claim, with inputs as written; where they are
+    declared rounded, for all that they may stand for.
+G3. A refutation names at least one cause.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from refdp.accounting import Ledger, epsilon_upper
+from refdp.accounting.grouping import distinct, grouped
+from refdp.audit.actual import BY_EPOCH, actual_ledger
+from refdp.audit.causes import Case, Cause, find_causes
+from refdp.audit.causes.base import figure, interval
+from refdp.audit.causes.divisor import UNBOUNDED, is_private
+from refdp.audit.claim import Claim
+from refdp.audit.needed import scaled
+from refdp.audit.reading import Reading, read
+from refdp.audit.steps import step_counts
+
+REFUTED, HOLDS, UNDECIDED = "refuted", "holds", "undecided"
+SCHEMA = "refdp-audit/1"
+_BINS = 128  # multipliers that the ends of a rounding are computed on, grouped outwards
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The answer to "is this claim true?".
+
+    Attributes:
+        verdict: "refuted", "holds" or "undecided".
+        readings: "as accounted" first; those that the verdict rests on.
+        steps: what other tools' step counts would give; the verdict does not rest on them.
+        causes: why claimed and true epsilon differ.
+    """
+
+    claim: Claim
+    verdict: str
+    readings: tuple[Reading, ...]
+    steps: tuple[Reading, ...]
+    causes: tuple[Cause, ...]
+
+    @property
+    def summary(self) -> str:
+        """One line, for a badge: claimed, verdict, the figure that decided."""
+        claim = self.claim
+        low = max((r.lower for r in self.readings if r.lower is not None), default=None)
+        worst = max(self.readings, key=lambda r: -1.0 if r.lower is None else r.lower)
+        text = {
+            REFUTED: f"REFUTED, epsilon is {interval(worst)} {worst.name}",
+            HOLDS: f"holds, epsilon is {interval(worst)}",
+            UNDECIDED: f"undecided, epsilon is {interval(worst)}" if low is not None else "undecided",
+        }[self.verdict]
+        return f"epsilon {figure(claim.epsilon)} at delta {figure(claim.delta)}: {text}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The ``refdp-audit/1`` document."""
+        claim = self.claim
+        return {
+            "schema": SCHEMA,
+            "title": claim.title,
+            "verdict": self.verdict,
+            "claimed": {"epsilon": float(claim.epsilon), "delta": claim.delta},
+            "readings": [reading.to_json() for reading in self.readings],
+            "step_counts": [
+                {"steps": r.name, "epsilon": {"lower": r.lower, "upper": r.upper}} for r in self.steps
+            ],
+            "causes": [{"id": cause.id, "text": cause.text} for cause in self.causes],
+            "summary": self.summary,
+            "notes": list(claim.notes),
+        }
+
+
+def audit(claim: Claim) -> Audit:
+    """Read the claim every way there is and decide.
+
+    Raises:
+        RefDPError, AccountingError: what was really run cannot be put into a ledger that a bound is known for.
+    """
+    readings = tuple(_readings(claim))
+    by_steps = tuple(_by_steps(claim, readings[0]))
+    verdict = decide(claim, readings)
+    rounded: tuple[tuple[str, float | None, float | None], ...] = ()
+    if claim.rounding.any() and verdict != UNDECIDED:
+        rounded = tuple(_if_rounded(claim, readings))
+        verdict = _with_rounding(claim, verdict, rounded)
+    case = Case(claim, readings, verdict, rounded, by_steps)
+    return Audit(claim, verdict, readings, by_steps, find_causes(case))
+
+
+def decide(claim: Claim, readings: tuple[Reading, ...]) -> str:
+    """The verdict with all inputs as written."""
+    if any(r.lower is not None and r.lower > claim.epsilon for r in readings):
+        return REFUTED
+    if all(r.upper is not None and r.upper <= claim.epsilon for r in readings):
+        return HOLDS
+    return UNDECIDED
+
+
+def _with_rounding(
+    claim: Claim, verdict: str, rounded: tuple[tuple[str, float | None, float | None], ...]
+) -> str:
+    high = float(claim.epsilon) + claim.rounding.epsilon
+    if verdict == REFUTED and not any(low is not None and low > high for _, low, _ in rounded):
+        verdict = UNDECIDED
+    if verdict != REFUTED and claim.rounding.declared:
+        within = all(upper is not None and upper <= high for _, _, upper in rounded)
+        verdict = HOLDS if within else UNDECIDED
+    return verdict
+
+
+def _readings(claim: Claim) -> Iterator[Reading]:
+    yield read("as accounted", claim.ledger, claim.epsilon, claim.delta, **_shuffled(claim, claim.ledger))
+    if claim.actual.is_known():
+        ledger = actual_ledger(claim)
+        unbounded = UNBOUNDED if is_private(ledger.events, claim.actual.divisor) else None
+        if unbounded is None and ledger == claim.ledger:
+            return
+        yield read(
+            "as run", ledger, claim.epsilon, claim.delta, unbounded=unbounded, **_shuffled(claim, ledger)
+        )
+
+
+def _shuffled(claim: Claim, ledger: Ledger) -> dict[str, Any]:
+    """Batches of an epoch, and the chance to be in one, where a ledger's batches are shuffled and that is known."""
+    schemes = {event.sampling.scheme for event in ledger.events if not event.is_no_op()}
+    if schemes != {"shuffle"}:
+        return {}
+    run = claim.run
+    if run is not None:
+        full, rest = divmod(run.dataset_size, run.batch_size)
+        if rest and run.drop_last is not False:
+            taken = full * run.batch_size / run.dataset_size
+            return {"batches": full + (run.drop_last is None), "takes_part": taken}
+        return {"batches": full + bool(rest)}
+    sampled = [e for e in claim.ledger.events if e.sampling.scheme not in BY_EPOCH and not e.is_no_op()]
+    epochs = sum(e.count * (e.sampling.epochs or 0) for e in ledger.events)
+    steps = claim.actual.steps or sum(e.count for e in sampled)
+    if not sampled or epochs > steps:
+        return {}
+    return {"batches": -(-steps // epochs)}
+
+
+def _by_steps(claim: Claim, accounted: Reading) -> Iterator[Reading]:
+    """What the three ways to count steps give, where they differ: of one event that counts steps."""
+    events = [event for event in claim.ledger.events if not event.is_no_op()]
+    if claim.run is None or len(events) != 1 or events[0].sampling.passes is not None:
+        return
+    (event,) = events
+    counts = step_counts(claim.run, event.sampling.rate)
+    if distinct(claim.ledger) > 1 or {count.steps for count in counts} == {event.count}:
+        return
+    for count in counts:
+        ledger = dataclasses.replace(
+            claim.ledger, events=(dataclasses.replace(event, count=count.steps),)
+        )
+        yield read(
+            f"{count.steps:,} steps ({count.how})", ledger, claim.epsilon, claim.delta, counts=False
+        )
+
+
+def _if_rounded(
+    claim: Claim, readings: tuple[Reading, ...]
+) -> Iterator[tuple[str, float | None, float | None]]:
+    """Bounds of each reading at the ends of what its inputs may have been rounded from."""
+    noise, rate = claim.rounding.noise_multiplier, claim.rounding.sample_rate
+    for reading in readings:
+        lower, upper = reading.lower, reading.upper
+        if noise or rate:
+            lower = None if lower is None else _end(claim, reading.ledger, 1 + noise, 1 - rate)
+            upper = None if upper is None else _upper_end(claim, reading.ledger, 1 - noise, 1 + rate)
+        yield reading.name, lower, upper
+
+
+def _end(claim: Claim, ledger: Ledger, noise: float, rate: float) -> float | None:
+    less = grouped(_resampled(scaled(ledger, noise), rate), _BINS, "up")
+    found = read("rounded", less, 0.0, claim.delta, **_shuffled(claim, less))
+    return found.lower
+
+
+def _upper_end(claim: Claim, ledger: Ledger, noise: float, rate: float) -> float:
+    return epsilon_upper(_resampled(scaled(ledger, noise), rate), claim.delta, bins=_BINS)
+
+
+def _resampled(ledger: Ledger, factor: float) -> Ledger:
+    if factor == 1:
+        return ledger
+    events = []
+    for event in ledger.events:
+        sampling = event.sampling
+        if sampling.rate is not None:
+            sampling = dataclasses.replace(sampling, rate=min(1.0, sampling.rate * factor))
+        events.append(dataclasses.replace(event, sampling=sampling))
+    return dataclasses.replace(ledger, events=tuple(events))
