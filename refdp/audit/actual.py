@@ -103,7 +103,9 @@ def steps_of(events: tuple[Release, ...]) -> np.ndarray:
             parts.append(event.noise.noise_multipliers()[: event.count])
         elif event.noise is not None:
             if event.count > 10**7:
-                raise RefDPError(f"event count = {event.count}: too many steps to cut into epochs; at most 10,000,000")
+                raise RefDPError(
+                    f"event count = {event.count}: too many steps to cut into epochs; at most 10,000,000"
+                )
             parts.append(np.full(event.count, event.noise))
     return np.concatenate(parts) if parts else np.empty(0)
 

@@ -118,6 +118,7 @@ class Claim:
     rounding: Rounding = field(default_factory=Rounding)
     title: str = ""
     notes: tuple[str, ...] = ()
+    expected: str = ""  # the verdict a shipped claim must get
 
     def __post_init__(self) -> None:
         _number("claimed.epsilon", self.epsilon, "must be finite and >= 0", lambda x: 0 <= x < math.inf)
@@ -151,6 +152,7 @@ class Claim:
             _rounding(document.get("rounded"), claimed["epsilon"], ledger_document["events"]),
             _text(document, "title"),
             tuple(filter(None, [_text(document, "notes")])),
+            _text(document, "expected"),
         )
 
 
@@ -222,9 +224,7 @@ def _rounding(rounded: Any, epsilon: float, events: list[Any]) -> Rounding:
     if rounded is not None and rounded is not True:
         bad = [name for name in rounded if name not in ROUNDABLE] if isinstance(rounded, list) else [rounded]
         if bad:
-            raise RefDPError(
-                f"rounded = {bad[0]!r}: must be true, false or a list of {', '.join(ROUNDABLE)}"
-            )
+            raise RefDPError(f"rounded = {bad[0]!r}: must be true, false or a list of {', '.join(ROUNDABLE)}")
     names = ROUNDABLE if rounded in (None, True) else tuple(rounded)
     take = may_be_rounded if rounded is None else (lambda value: True)
 
@@ -240,9 +240,7 @@ def _rounding(rounded: Any, epsilon: float, events: list[Any]) -> Rounding:
             noise.append(schedule.get("scale") if isinstance(schedule, dict) else None)
             rates.append(sampling.get("rate") if isinstance(sampling, dict) else None)
     return Rounding(
-        half_unit(epsilon)
-        if "epsilon" in names and isinstance(epsilon, float) and take(epsilon)
-        else 0.0,
+        half_unit(epsilon) if "epsilon" in names and isinstance(epsilon, float) and take(epsilon) else 0.0,
         relative(noise) if "noise_multiplier" in names else 0.0,
         relative(rates) if "sample_rate" in names else 0.0,
         declared=rounded is not None,

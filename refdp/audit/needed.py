@@ -40,9 +40,15 @@ def nominal(ledger: Ledger) -> float | None:
     return min(values, default=None)
 
 
-def noise_needed(ledger: Ledger, epsilon: float, delta: float) -> float | None:
-    """Least nominal multiplier (see ``nominal``) at which the upper bound is at most ``epsilon``; None: out of reach."""
-    reference = nominal(ledger)
+def noise_needed(
+    ledger: Ledger, epsilon: float, delta: float, reference: float | None = None
+) -> float | None:
+    """Least nominal multiplier at which the upper bound is at most ``epsilon``; None: out of reach.
+
+    Args:
+        reference: what the ledger's own noise is called (``nominal(ledger)`` by default).
+    """
+    reference = nominal(ledger) if reference is None else reference
     if reference is None or not reference > 0 or not epsilon > 0:
         return None
     found = least(

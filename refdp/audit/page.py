@@ -27,9 +27,7 @@ def as_html(found: Audit, version: str) -> str:
     picture = picture[picture.index("<svg") :]
     head, *rows = table(found)
     cells = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     causes = "".join(f"<li><code>{escape(c.id)}</code> {escape(c.text)}</li>" for c in found.causes)
     counts = "".join(f"<li>{escape(r.name)}: epsilon {escape(interval(r))}</li>" for r in found.steps)
     notes = [f"{reading.name}: {note}" for reading in found.readings for note in reading.notes]
@@ -51,5 +49,7 @@ def as_html(found: Audit, version: str) -> str:
         parts.append(f"<h2>Steps, as tools count them</h2><ul>{counts}</ul>")
     if remarks:
         parts.append(f"<h2>Notes</h2><ul>{remarks}</ul>")
-    parts.append(f"<p><small>refdp {escape(version)}, <code>refdp audit claim</code></small></p></body></html>")
+    parts.append(
+        f"<p><small>refdp {escape(version)}, <code>refdp audit claim</code></small></p></body></html>"
+    )
     return "\n".join(parts) + "\n"

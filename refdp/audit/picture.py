@@ -49,14 +49,18 @@ def _rows(axes: Any, audits: list[Audit]) -> None:
             colour = _COLOURS[audit.verdict]
             if low is not None and math.isfinite(low):
                 axes.plot([low, high or low], [y, y], color=colour, linewidth=5, solid_capstyle="butt")
-                axes.plot([low], [y], marker="|" if high else ">", color=colour, markersize=13, linestyle="none")
+                axes.plot(
+                    [low], [y], marker="|" if high else ">", color=colour, markersize=13, linestyle="none"
+                )
             elif high is not None:
                 axes.plot([high], [y], marker="<", color=colour, markersize=8, linestyle="none")
             if claimed > 0:
                 axes.plot([claimed], [y], marker="D", color="#222222", markersize=6, linestyle="none")
             seen += [v for v in (low, high, claimed) if v and math.isfinite(v)]
             at = max([v for v in (high, low, claimed) if v and math.isfinite(v)], default=1.0)
-            axes.annotate(interval(reading), (at, y), xytext=(9, 0), textcoords="offset points", va="center", fontsize=8)
+            axes.annotate(
+                interval(reading), (at, y), (9, 0), textcoords="offset points", va="center", fontsize=8
+            )
             title = f"{audit.claim.title}, " if len(audits) > 1 and audit.claim.title else ""
             labels.append(f"{title}{reading.name}")
             y += 1

@@ -19,13 +19,15 @@ from refdp.accounting import (
     AccountingError,
     GaussianEvent,
     Ledger,
+    QuantileEvent,
     Schedule,
     epsilon,
     shuffle_epsilon_lower,
 )
 from refdp.accounting.composition import Composition
-from refdp.audit.needed import nominal, noise_needed
+from refdp.audit.needed import noise_needed, nominal
 
+_ALONG = (GaussianEvent, QuantileEvent)  # all others' contributions can point the other way in one direction
 SLACK = 1e-6  # relative, by which two routes may miss each other before it counts as a contradiction
 
 
@@ -79,6 +81,7 @@ def read(
     takes_part: float = 1.0,
     unbounded: str | None = None,
     counts: bool = True,
+    noise_multiplier: float | None = None,
 ) -> Reading:
     """The reading of a ledger.
 
@@ -86,6 +89,7 @@ def read(
         claimed: the epsilon that the needed noise is solved for.
         batches: of a shuffled epoch, for its lower bound; None where not known.
         takes_part: chance that a record is in any batch of a shuffled epoch.
+        noise_multiplier: what the ledger's noise is called; ``nominal(ledger)`` by default.
         unbounded: why no upper bound may be stated, where something was run that no ledger holds.
     """
     bounds = epsilon(ledger, delta)
@@ -105,7 +109,8 @@ def read(
             lower = test
             notes = [note for note in notes if "no lower bound known" not in note]
     _agree(name, routes, upper, lower)
-    needed = noise_needed(ledger, claimed, delta) if unbounded is None and counts else None
+    noise = nominal(ledger) if noise_multiplier is None else noise_multiplier
+    needed = noise_needed(ledger, claimed, delta, noise) if unbounded is None and counts else None
     if unbounded is not None:
         lower, upper = None, None
         notes.append(unbounded)
@@ -116,7 +121,7 @@ def read(
         lower,
         upper,
         routes,
-        nominal(ledger),
+        noise,
         needed,
         tuple(dict.fromkeys(notes)),
         counts,
@@ -127,12 +132,12 @@ def _test(ledger: Ledger, delta: float, batches: int | None, takes_part: float) 
     """A lower bound from an attack, where one is known."""
     released = [event for event in ledger.events if not event.is_no_op()]
     if {event.sampling.scheme for event in released} == {"shuffle"}:
-        if batches is None or not all(type(event) is GaussianEvent for event in released):
+        charges = ledger.charges()
+        if batches is None or not all(type(event) in _ALONG for event in released):
             return None
-        noise = [np.repeat(*_by_epoch(event)) for event in released]
-        return shuffle_epsilon_lower(
-            np.concatenate(noise), batches, delta, ledger.neighboring, takes_part=takes_part
-        )
+        epochs = [np.repeat(c.multipliers, c.counts.astype(np.int64)) for c in charges]
+        noise = np.concatenate(epochs) * (1 + 1e-14)  # a release of two sums is rounded down
+        return shuffle_epsilon_lower(noise, batches, delta, ledger.neighboring, takes_part=takes_part)
     whole = Composition.of(ledger)
     if not whole.sampled or whole.unattained:
         return None
@@ -140,11 +145,6 @@ def _test(ledger: Ledger, delta: float, batches: int | None, takes_part: float) 
         return whole.test_lower(delta)
     except AccountingError:
         return None
-
-
-def _by_epoch(event: GaussianEvent) -> tuple[np.ndarray, np.ndarray]:
-    values, counts = event.multipliers()
-    return values, counts.astype(np.int64)
 
 
 def _agree(name: str, routes: dict[str, dict[str, Any]], upper: float | None, lower: float | None) -> None:

@@ -34,14 +34,17 @@ def step_counts(run: Run, sample_rate: float | None) -> list[Count]:
     found = [
         Count(int(run.epochs / rate), "int(epochs / rate), as Opacus"),
         Count(
-            math.ceil(epochs * run.dataset_size / run.batch_size), "ceil(epochs x n / B), as TF-Privacy, refdp"
+            math.ceil(epochs * run.dataset_size / run.batch_size),
+            "ceil(epochs x n / B), as TF-Privacy, refdp",
         ),
     ]
     if epochs.denominator == 1:
         ways = {None: (0, 1), True: (0,), False: (1,)}[run.drop_last]
         for more in ways if rest else (0,):
             what = "floor" if rest and not more else "ceil"
-            found.append(Count(int(epochs) * (full + more), f"epochs x {what}(n / B), a loop over the loader"))
+            found.append(
+                Count(int(epochs) * (full + more), f"epochs x {what}(n / B), a loop over the loader")
+            )
     merged: dict[int, list[str]] = {}
     for count in found:
         merged.setdefault(count.steps, []).append(count.how)

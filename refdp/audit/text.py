@@ -43,7 +43,9 @@ def as_text(found: Audit) -> str:
     lines.append(f"claimed: epsilon {figure(claim.epsilon)} at delta {figure(claim.delta)}")
     rows = table(found)
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines += ["  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        lines.append("  " + "  ".join(cells).rstrip())
     lines.append(f"verdict: {found.verdict.upper()}")
     for cause in found.causes:
         lines += _wrapped(f"{cause.id}: {cause.text}", "  why ")

@@ -25,7 +25,7 @@ from refdp.audit.causes import Case, Cause, find_causes
 from refdp.audit.causes.base import figure, interval
 from refdp.audit.causes.divisor import UNBOUNDED, is_private
 from refdp.audit.claim import Claim
-from refdp.audit.needed import scaled
+from refdp.audit.needed import nominal, scaled
 from refdp.audit.reading import Reading, read
 from refdp.audit.steps import step_counts
 
@@ -128,7 +128,13 @@ def _readings(claim: Claim) -> Iterator[Reading]:
         if unbounded is None and ledger == claim.ledger:
             return
         yield read(
-            "as run", ledger, claim.epsilon, claim.delta, unbounded=unbounded, **_shuffled(claim, ledger)
+            "as run",
+            ledger,
+            claim.epsilon,
+            claim.delta,
+            unbounded=unbounded,
+            noise_multiplier=nominal(claim.ledger if claim.actual.events is None else ledger),
+            **_shuffled(claim, ledger),
         )
 
 
@@ -162,12 +168,8 @@ def _by_steps(claim: Claim, accounted: Reading) -> Iterator[Reading]:
     if distinct(claim.ledger) > 1 or {count.steps for count in counts} == {event.count}:
         return
     for count in counts:
-        ledger = dataclasses.replace(
-            claim.ledger, events=(dataclasses.replace(event, count=count.steps),)
-        )
-        yield read(
-            f"{count.steps:,} steps ({count.how})", ledger, claim.epsilon, claim.delta, counts=False
-        )
+        ledger = dataclasses.replace(claim.ledger, events=(dataclasses.replace(event, count=count.steps),))
+        yield read(f"{count.steps:,} steps ({count.how})", ledger, claim.epsilon, claim.delta, counts=False)
 
 
 def _if_rounded(

@@ -1,8 +1,8 @@
 """The command line: ``refdp COMMAND``. One command a file, imported when it is called.
 
 stdout carries the answer, stderr progress and prose. Exit codes: 0 fine; 2 bad usage or bad input, with one
-line that says what, its value, the rule and the remedy; 3 a claim is refuted or a budget would be exceeded; 4 a cross-check disagrees; 130
-interrupted.
+line that says what, its value, the rule and the remedy; 3 a claim is refuted or a budget would be exceeded; 4 a
+cross-check disagrees; 130 interrupted.
 """
 
 from __future__ import annotations

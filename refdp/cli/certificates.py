@@ -11,8 +11,8 @@ from refdp.cli.inputs import read_text
 from refdp.cli.output import Output
 from refdp.cli.query import Question
 from refdp.errors import RefDPError
-from refdp.files import dumps, write_atomically
 from refdp.figures import lower_figure, upper_figure
+from refdp.files import dumps, write_atomically
 
 SCHEMA = "refdp-certificate/1"
 REJECTED = 4

@@ -70,14 +70,13 @@ def figure(value: float) -> str:
 def interval(reading: Reading) -> str:
     """Both bounds in words."""
     low, high = reading.lower, reading.upper
-    if low is None and high is None:
-        return "unknown"
-    if high is None:
-        return f"at least {lower_figure(low)}"
+    if low == math.inf:
+        return "infinite"
+    bounded = high is not None and math.isfinite(high)
+    if not bounded:
+        return f"at least {lower_figure(low)}" if low else "not bounded"
     if low is None or low == 0:
         return f"at most {upper_figure(high)}"
-    if low == high or (math.isinf(low) and math.isinf(high)):
-        return upper_figure(high)
     return f"{lower_figure(low)} to {upper_figure(high)}"
 
 

@@ -10,6 +10,7 @@ from refdp.audit.formulas import Match, Setting, recognise, tolerance_of
 from refdp.audit.written import Written
 
 ORDER = 10
+NEAR, SHARP = 0.05, 1e-4  # a claim this near the truth, and a match this sharp (both relative)
 
 
 def find(case: Case) -> Iterator[Cause]:
@@ -28,8 +29,8 @@ def find(case: Case) -> Iterator[Cause]:
     if found or _is_true_of(case, steps, mean):
         yield Cause(
             "harmonic-mean",
-            f"{what} was accounted as its harmonic-mean noise multiplier {mean:.6g} throughout. Under sampling the cost "
-            "of a step is convex in 1 / multiplier^2, so that varying it costs more than its mean (Jensen).",
+            f"{what} was accounted as its harmonic-mean noise multiplier {mean:.6g} throughout. Under sampling the "
+            "cost of a step is convex in 1 / multiplier^2, so that varying it costs more than its mean (Jensen).",
         )
     yield from found
 
@@ -41,19 +42,24 @@ def _written(value: float) -> float | str:
 def _named(case: Case, steps: Steps, multiplier: float, at: str) -> Iterator[Cause]:
     setting = Setting(multiplier, steps.sample_rate, steps.steps, case.claim.delta)
     reading = case.accounted
-    exact = steps.constant and case.claim.ledger.neighboring == ADD_REMOVE and case.claim.ledger.group_size == 1
+    exact = (
+        steps.constant and case.claim.ledger.neighboring == ADD_REMOVE and case.claim.ledger.group_size == 1
+    )
     truth = (
         (reading.lower, reading.upper)
         if exact and reading.lower is not None and reading.upper is not None
         else None
     )
     matches: list[Match] = recognise(_written(case.claim.epsilon), setting, truth=truth)
+    if reading.lower is not None and case.claim.epsilon > reading.lower * (1 - NEAR):
+        # so near the truth, digits, steps or the rate are the likelier reason, and a rough match is chance
+        matches = [m for m in matches if abs(m.difference) <= SHARP * m.epsilon]
     if matches:
         first = matches[0]
         others = [name for match in matches[1:3] for name in match.names[:1]]
         also = f" Others within its digits: {', '.join(others)}." if others else ""
-        value = f"{first.epsilon:.6g}"
-        yield Cause(first.cause, f"{figure(case.claim.epsilon)} is {value} by {first.formula.name}, at {at}: {first.text}{also}")
+        says = f"{figure(case.claim.epsilon)} is {first.epsilon:.6g} by {first.formula.name}, at {at}"
+        yield Cause(first.cause, f"{says}: {first.text}{also}")
 
 
 def _is_true_of(case: Case, steps: Steps, multiplier: float) -> bool:

@@ -25,5 +25,6 @@ def find(case: Case) -> Iterator[Cause]:
             yield Cause("no-noise", f"{reading.name}, a step was released without noise: no epsilon holds.")
         else:
             yield Cause(
-                "too-little-noise", f"{reading.name}, no noise on the gradients brings epsilon to {case.figure()}."
+                "too-little-noise",
+                f"{reading.name}, no noise on the gradients brings epsilon to {case.figure()}.",
             )

@@ -41,7 +41,7 @@ def find(case: Case) -> Iterator[Cause]:
         )
     if accounted == actual == {"poisson"}:
         rates = [
-            sorted({e.sampling.rate for e in reading.ledger.events if not e.is_no_op()})
+            sorted({e.sampling.rate or 0.0 for e in reading.ledger.events if not e.is_no_op()})
             for reading in (case.accounted, run)
         ]
         if rates[0] != rates[1]:
