@@ -92,7 +92,7 @@ def test_every_formula_says_what_it_is() -> None:
         assert entry.worth
         assert name == name.lower()
         assert " " not in name
-    assert {entry.cause for entry in FORMULAS.values()} <= set(CAUSES)
+    assert {entry.cause for entry in FORMULAS.values()} == set(CAUSES)
 
 
 @pytest.mark.parametrize(

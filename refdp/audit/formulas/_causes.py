@@ -21,6 +21,7 @@ CAUSES: Mapping[str, str] = MappingProxyType(
         "no-sampling": "The Gaussian mechanism without amplification by sampling: valid, and far too large.",
         "one-step": "The epsilon of a single step, quoted for the whole run.",
         "order-grid": "Renyi DP of the sampled Gaussian at the best order of a fixed list: valid, and loose.",
+        "renyi": "Renyi DP of the sampled Gaussian at its best order: valid, and loose by its conversion.",
         "small-q-rdp": "Renyi DP taken as q^2 a / (2 s^2), the first term of an expansion for small q: it has no "
         "tail, so at small noise multipliers it is far below the truth.",
         "small-q-theorem": "A closed form such as 2 q^2 a / s^2, valid only for a small rate, large noise and small "

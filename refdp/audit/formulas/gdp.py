@@ -1,7 +1,7 @@
 """Gaussian DP: a total mu, and epsilon from the exact curve of the Gaussian mechanism at that mu.
 
 gdp-clt-poisson     mu = q sqrt(T (e^(1/s^2) - 1)): the limit of many Poisson-sampled steps, Bu, Dong, Long, Su 2020
-                    (arXiv 1911.11607, section 3); Opacus' GDPAccountant (compute_mu_poisson)
+                    (arXiv 1911.11607, section 3); Opacus' GaussianAccountant (compute_mu_poisson)
 gdp-clt-uniform     mu = sqrt(2) q sqrt(T (e^(1/s^2) Phi(3/(2s)) + 3 Phi(-1/(2s)) - 2)): the same for subsets of fixed
                     size; Opacus' compute_mu_uniform
 gdp-naive           mu = q sqrt(T) / s: the first term of either for large s
@@ -55,7 +55,7 @@ FORMULAS = (
         cause="clt",
         kind=ESTIMATE,
         symbols="mu = q sqrt(T (e^(1/s^2) - 1))",
-        source="arXiv 1911.11607, section 3; Opacus 1.6.0, GDPAccountant",
+        source="arXiv 1911.11607, section 3; Opacus 1.6.0, GaussianAccountant",
         worth="the limit of many steps, mostly below the truth",
         evaluate=_by(_poisson),
         rank=10,

@@ -1,10 +1,10 @@
 """Exact Renyi DP of the Poisson-sampled Gaussian with the conversion of 2017, on the lists of orders in use.
 
 epsilon = min over a of T R_a + log(1/d) / (a - 1) (Mironov, arXiv 1702.07476, Proposition 3). Lists:
-rdp-mironov-opacus          1.1 .. 10.9, 12 .. 63: Opacus before its 0.14, and many ports
+rdp-mironov-opacus          1.1 .. 10.9, 12 .. 63: Opacus before 0.14.0 (its changelog), and many ports
 rdp-mironov-tf-privacy      1.25 .. 4.5, 5 .. 63, 128, 256, 512: TensorFlow Privacy's tutorials and its
-                            compute_dp_sgd_privacy before 0.5.2
-rdp-mironov-integers        2 .. 64: pyvacy and most short re-implementations
+                            compute_dp_sgd_privacy until the middle of 2021
+rdp-mironov-integers        2 .. 64: most short re-implementations
 moments-accountant          2 .. 33, that is moments lambda = 1 .. 32: the code of Abadi et al. 2016 (arXiv
                             1607.00133, section 3.2), whose numerical moments are exactly these
 Valid bounds, loose by the conversion and the list.
@@ -32,9 +32,12 @@ def _on(name: str, orders: tuple[float, ...], source: str, rank: int) -> Formula
 
 FORMULAS = (
     _on("rdp-mironov-opacus", OPACUS, "Opacus before 0.14, get_privacy_spent", 20),
-    _on("rdp-mironov-tf-privacy", TF_PRIVACY, "TensorFlow Privacy before 0.5.2, compute_dp_sgd_privacy", 21),
+    _on("rdp-mironov-tf-privacy", TF_PRIVACY, "TensorFlow Privacy until 2021, compute_dp_sgd_privacy", 21),
     _on(
-        "rdp-mironov-integers", tuple(map(float, range(2, 65))), "pyvacy; arXiv 1702.07476, Proposition 3", 23
+        "rdp-mironov-integers",
+        tuple(map(float, range(2, 65))),
+        "re-implementations; arXiv 1702.07476, Proposition 3",
+        23,
     ),
     _on("moments-accountant", tuple(map(float, range(2, 34))), "arXiv 1607.00133, section 3.2", 22),
 )

@@ -2,8 +2,8 @@
 
 small-q-theorem-2       c = 2: Mironov, Talwar, Zhang 2019 (arXiv 1908.10530, Theorem 11), for q <= 1/5, s >= 4 and
                         orders up to about s^2 log(1 + 1/(q (a - 1))) / 2 - 2 log(s)
-small-q-theorem-3.5     c = 3.5: after Wang, Balle, Kasiviswanathan 2019 (arXiv 1808.00087), common in federated
-                        learning, for s^2 >= 0.7 and a <= (2/3) s^2 log(1/(q a (1 + s^2))) + 1
+small-q-theorem-3.5     c = 3.5: derived from Wang, Balle, Kasiviswanathan 2019 (arXiv 1808.00087) and common in
+                        federated learning, for s^2 >= 0.7 and a <= (2/3) s^2 log(1/(q a (1 + s^2))) + 1
 Over all real orders with mironov2017, that is rho + 2 sqrt(rho log(1/d)), rho = c T q^2 / s^2.
 """
 
@@ -54,6 +54,6 @@ FORMULAS = tuple(
     )
     for constant, source, holds, rank in (
         (2.0, "arXiv 1908.10530, Theorem 11", _theorem_2, 40),
-        (3.5, "after arXiv 1808.00087", _theorem_35, 41),
+        (3.5, "derived from arXiv 1808.00087", _theorem_35, 41),
     )
 )
