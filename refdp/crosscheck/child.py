@@ -1,0 +1,68 @@
+"""Ask one accountant one question: run under the peer's own interpreter, where refdp is not installed.
+
+    python -I child.py PEER_FILE ACCOUNTANT MEMORY_BYTES < case.json > answer.json
+
+Standard library only. The peer's own output goes to stderr; stdout carries one JSON document:
+{"status": "ok", "version", "answer", "seconds", "import_seconds"} or {"status": ..., "cause": one line}.
+"""
+
+import json
+import os
+import runpy
+import sys
+import time
+
+
+def main() -> None:
+    """Limit, load, answer; every failure is an answer too."""
+    peer_file, accountant, memory = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    case = json.load(sys.stdin)
+    found: dict = {"version": None}
+    try:
+        limit(memory)
+        peer = runpy.run_path(peer_file)
+        begin = time.perf_counter()
+        try:
+            found["version"] = str(peer["load"]())
+        except ImportError as error:
+            found.update(status="not installed", cause=one_line(error))
+        else:
+            loaded = time.perf_counter()
+            answer = peer["answer"](accountant, case)
+            found["import_seconds"] = loaded - begin
+            found["seconds"] = time.perf_counter() - loaded
+            found.update(status="ok", answer=answer)
+    except NotImplementedError as error:
+        found.update(status="unsupported", cause=one_line(error))
+    except MemoryError as error:
+        found.update(status="out of memory", cause=one_line(error) or "MemoryError")
+    except BaseException as error:
+        found.update(status="crashed", cause=type(error).__name__ + ": " + one_line(error))
+    try:
+        text = json.dumps(found)
+    except (TypeError, ValueError, RecursionError) as error:
+        text = json.dumps({"status": "crashed", "cause": "its answer is not JSON: " + one_line(error)})
+    out.write(text)
+    out.flush()
+    os._exit(0)  # whatever threads or exit handlers the peer left behind
+
+
+def limit(memory: int) -> None:
+    """No more address space than this; no file longer than 64 MiB (a peer that prints without end)."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 26, 1 << 26))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def one_line(error: BaseException) -> str:
+    """The error's text on one line, shortened."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= 300 else text[:297] + "..."
+
+
+if __name__ == "__main__":
+    main()
