@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import Any
 
 from refdp.accounting import ADD_REMOVE, Ledger
 from refdp.audit.importers.imported import Imported
 from refdp.audit.importers.runs import Row, poisson_events
-from refdp.audit.importers.words import multiplier, rate, real, relation, short, whole
+from refdp.audit.importers.words import multiplier, one_line, rate, real, relation, short, whole
 from refdp.errors import RefDPError
 
 KEY = "privacy_accountant_state_dict"
@@ -74,7 +75,7 @@ def find_history(document: Any) -> tuple[Any, Any, str] | None:
             for key, child in children:
                 if isinstance(child, dict) and id(child) not in seen:
                     seen.add(id(child))
-                    inner.append((child, f"{at}.{key}".lstrip(".")))
+                    inner.append((child, one_line(f"{at}.{str(key)[:40]}".lstrip("."))[:200]))
         if len(seen) > _MOST_LOOKED_AT:
             break
         level = inner
@@ -95,8 +96,9 @@ def facts(document: Any) -> dict[str, Any]:
     for place in [document, *options]:
         for name in _FACTS if isinstance(place, dict) else ():
             value = place.get(name)  # type: ignore[union-attr]
-            if isinstance(value, bool | int | float | str) and name not in found:
-                found[name] = value[:200] if isinstance(value, str) else value
+            finite = not isinstance(value, float) or math.isfinite(value)
+            if isinstance(value, bool | int | float | str) and finite and name not in found:
+                found[name] = one_line(value[:200]) if isinstance(value, str) else value
     return found
 
 

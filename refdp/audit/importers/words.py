@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from numbers import Integral, Real
 from typing import Any
 
@@ -10,16 +11,18 @@ from refdp.accounting import NEIGHBORING
 from refdp.errors import RefDPError
 
 LONGEST = 600
+_QUOTER = reprlib.Repr()  # one object may be in itself a million times over
+_QUOTER.maxlevel = 2
 
 
 def short(value: Any, longest: int = 60) -> str:
-    """How a value is quoted: its repr, cut; never an exception, never a second line."""
+    """How a value is quoted: its repr, cut; never an exception, never a second line, never for long."""
     if isinstance(value, list | tuple | dict | set) and len(value) > 8:
         return f"a {type(value).__name__} of {len(value):,}"
     if isinstance(value, str | bytes):
         value = value[: longest + 1]
     try:
-        text = repr(value)
+        text = _QUOTER.repr(value) if isinstance(value, list | tuple | dict | set) else repr(value)
     except Exception:  # an integer of too many digits, an object that cannot show itself
         text = f"a {type(value).__name__}"
     text = one_line(text)
