@@ -8,7 +8,7 @@ from refdp.accounting import ADD_REMOVE, ZERO_OUT, Ledger
 from refdp.audit.importers.format import RecordFormat, formats
 from refdp.audit.importers.formats import dp_event
 from refdp.audit.importers.imported import Imported
-from refdp.audit.importers.jax_configs import READERS
+from refdp.audit.importers.jax_privacy.kinds import READERS
 from refdp.audit.importers.pytext import Call
 from refdp.audit.importers.source import Source
 from refdp.audit.importers.words import relation, short
@@ -19,7 +19,7 @@ _NAMED = ("class", "class_name")
 
 @formats.register("jax-privacy")
 class JaxPrivacy(RecordFormat):
-    """See ``jax_configs`` for the classes and what is taken from each."""
+    """See ``refdp.audit.importers.jax_privacy`` for the classes and what is taken from each."""
 
     name = "jax-privacy"
     reads = "a JAX-Privacy configuration, as its repr or a JSON object of its fields"

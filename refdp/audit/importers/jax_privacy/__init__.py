@@ -1,0 +1,1 @@
+"""JAX-Privacy's configurations, one a file; ``kinds`` names them all."""
