@@ -112,10 +112,6 @@ def steps_of(events: tuple[Release, ...]) -> np.ndarray:
 
 def by_epoch(steps: np.ndarray, epochs: int) -> np.ndarray:
     """The multipliers as [epochs, batches of an epoch]; inf where the last epoch took no step."""
-    if epochs > len(steps):
-        raise RefDPError(
-            f"actual_sampling: {epochs} epochs of the {len(steps)} accounted steps: an epoch has at least one step"
-        )
     width = -(-len(steps) // epochs)
     table = np.full(epochs * width, np.inf)
     table[: len(steps)] = steps
@@ -128,6 +124,10 @@ def _by_epoch(events: tuple[Release, ...], sampling: Sampling) -> tuple[Release,
     constant = {event.noise for event in events}
     if all(event.sampling.passes is not None for event in events):
         return tuple(dataclasses.replace(event, sampling=sampling) for event in events)
+    if epochs > sum(event.count for event in events):
+        raise RefDPError(
+            f"actual_sampling: {epochs} epochs of {sum(e.count for e in events)} accounted steps: an epoch has a step"
+        )
     if len(constant) == 1 and not isinstance(next(iter(constant)), Schedule):
         (noise,) = constant
         return (GaussianEvent(noise, sampling),) if epochs else ()

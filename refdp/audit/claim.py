@@ -196,6 +196,19 @@ def _actual(document: dict[str, Any]) -> Actual:
         raise RefDPError(
             "adaptive_clipping: 'count_noise' is required, the standard deviation of the noise on the count (0: none)"
         )
+    if clipping is not None:
+        unknown = sorted(set(clipping) - {"mechanism", "count_noise", "sensitivity"})
+        if unknown or clipping.get("mechanism", "quantile") != "quantile":
+            raise RefDPError(
+                f"adaptive_clipping: {unknown[0] if unknown else 'mechanism'!r} is not known; give mechanism "
+                "'quantile', count_noise and sensitivity"
+            )
+        _number(
+            "adaptive_clipping.count_noise",
+            clipping["count_noise"],
+            "must be finite and >= 0",
+            lambda x: 0 <= x < math.inf,
+        )
     if events is not None and not isinstance(events, list):
         raise RefDPError(f"actual_events = {events!r}: must be a list, as a ledger's events")
     try:

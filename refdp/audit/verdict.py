@@ -74,7 +74,12 @@ class Audit:
             "claimed": {"epsilon": float(claim.epsilon), "delta": claim.delta},
             "readings": [reading.to_json() for reading in self.readings],
             "step_counts": [
-                {"steps": r.name, "epsilon": {"lower": r.lower, "upper": r.upper}} for r in self.steps
+                {
+                    "steps": r.ledger.events[0].count,
+                    "how": r.name,
+                    "epsilon": {"lower": r.lower, "upper": r.upper},
+                }
+                for r in self.steps
             ],
             "causes": [{"id": cause.id, "text": cause.text} for cause in self.causes],
             "summary": self.summary,

@@ -1,0 +1,303 @@
+"""The rule of verdicts, what was really run, rounding; and faults that the checks must see."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import claim_checks as checks
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from refdp.accounting import (
+    AccountingError,
+    GaussianEvent,
+    Ledger,
+    QuantileEvent,
+    Sampling,
+    epsilon,
+    shuffle_epsilon_lower,
+)
+from refdp.audit import Claim, actual, audit, needed, reading, verdict
+from refdp.audit.causes import loader, noise
+from refdp.audit.claim import Run
+from refdp.audit.steps import step_counts
+from refdp.audit.written import Written, half_unit, may_be_rounded, parse_json
+from refdp.errors import RefDPError
+
+CHECKS = [getattr(checks, name) for name in sorted(vars(checks)) if name.startswith("check_")]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_check(check: Callable[[], None]) -> None:
+    check()
+
+
+FAULTS: dict[str, tuple[Any, str, Any, Callable[[], None]]] = {
+    "refuted_by_the_upper_bound": (
+        verdict,
+        "decide",
+        lambda c, rs: "refuted" if any((r.upper or 0) >= c.epsilon * 0.999 for r in rs) else "holds",
+        checks.check_the_rule,
+    ),
+    "holds_by_the_lower_bound": (
+        verdict,
+        "decide",
+        lambda c, rs: "holds" if all((r.lower or 0) <= c.epsilon for r in rs) else "refuted",
+        checks.check_no_bound_never_holds,
+    ),
+    "only_what_was_accounted": (
+        verdict,
+        "actual_ledger",
+        lambda c: c.ledger,
+        checks.check_what_was_run_counts,
+    ),
+    "no_lower_bound_for_shuffling": (
+        reading,
+        "shuffle_epsilon_lower",
+        lambda *a, **k: 0.0,
+        checks.check_what_was_run_counts,
+    ),
+    "realised_divisor_is_public": (
+        verdict,
+        "is_private",
+        lambda *a: False,
+        checks.check_no_bound_never_holds,
+    ),
+    "needed_noise_too_small": (
+        reading,
+        "noise_needed",
+        lambda *a: (needed.noise_needed(*a) or 0) * 0.99,
+        checks.check_enough_noise_is_needed,
+    ),
+    "any_position_is_charged": (
+        actual,
+        "by_epoch",
+        lambda steps, epochs: steps.reshape(epochs, -1)[:, ::-1].cumsum(axis=1),
+        checks.check_the_worst_position_is_charged,
+    ),
+    "widened_the_wrong_way": (
+        verdict,
+        "scaled",
+        lambda ledger, factor: needed.scaled(ledger, 2 - factor),
+        checks.check_rounding_favours_the_claim,
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTS))
+def test_a_fault_is_seen(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, name, broken, check = FAULTS[fault]
+    assert hasattr(module, name)
+    monkeypatch.setattr(module, name, broken)
+    with pytest.raises(AssertionError):
+        check()
+
+
+multipliers = st.floats(0.4, 20)
+rates = st.floats(1e-4, 0.5)
+
+
+@settings(max_examples=25)
+@given(multipliers, rates, st.integers(1, 2000), st.floats(1e-9, 1e-3), st.floats(0.2, 5))
+@example(0.5, 0.01, 100, 1e-5, 1.0)
+def test_a_verdict_agrees_with_the_bounds(m: float, q: float, steps: int, delta: float, times: float) -> None:
+    """G1, G2: refuted only below the true interval, holds only above it."""
+    bounds = epsilon(Ledger("add-remove", (GaussianEvent(m, Sampling("poisson", rate=q), steps),)), delta)
+    assert bounds.lower is not None
+    assert bounds.upper is not None
+    claimed = bounds.upper * times
+    found = checks.audited([checks.poisson(m, q, steps)], claimed, delta=delta)
+    if found.verdict == "refuted":
+        assert claimed < bounds.lower
+        assert found.causes
+    if found.verdict == "holds":
+        assert claimed >= bounds.upper
+    if times > 1.0001:
+        assert found.verdict == "holds"
+
+
+def test_contradicting_routes_are_an_error_not_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_test", lambda *a: 1e9)
+    with pytest.raises(AccountingError, match="error of refdp"):
+        checks.audited([checks.poisson(1.0)], 1.0)
+
+
+def test_an_unnoised_statistic_is_infinite() -> None:
+    found = checks.audited([checks.poisson(1.0, 0.1)], 100.0, adaptive_clipping={"count_noise": 0})
+    run = found.readings[1]
+    assert (run.lower, run.upper) == (math.inf, math.inf)
+    assert run.needed is None
+    assert found.verdict == "refuted"
+    assert "unnoised-statistic" in {cause.id for cause in found.causes}
+
+
+def test_a_noisy_statistic_is_charged_with_the_gradient() -> None:
+    found = checks.audited([checks.poisson(1.0, 0.1)], 8.0, adaptive_clipping={"count_noise": 2.0})
+    event = QuantileEvent(1.0, Sampling("poisson", rate=0.1), 100, 2.0)
+    assert found.readings[1].ledger.events == (event,)
+    assert found.readings[1].upper > found.readings[0].upper  # type: ignore[operator]
+    assert "uncharged-statistic" in {cause.id for cause in found.causes}
+
+
+def test_a_shuffled_statistic_has_a_lower_bound_too() -> None:
+    sampling = {"scheme": "shuffle", "epochs": 2}
+    found = checks.audited(
+        [checks.poisson(1.0)], 8.0, actual_sampling=sampling, adaptive_clipping={"count_noise": 1.0}
+    )
+    joined = (1 + 0.25) ** -0.5
+    expected = shuffle_epsilon_lower(np.full(2, joined), 50, 1e-5)
+    assert found.readings[1].lower == pytest.approx(expected, rel=1e-9)
+
+
+def test_replace_one_doubles() -> None:
+    full = {"mechanism": "gaussian", "noise_multiplier": 1.0, "sampling": {"scheme": "full-batch"}}
+    found = checks.audited([full], 4.73, actual_neighboring="replace-one")
+    assert found.readings[0].upper == pytest.approx(4.377, abs=1e-3)
+    assert found.readings[1].lower == pytest.approx(9.997, abs=1e-3)
+    assert found.verdict == "refuted"
+    assert "neighboring-relation" in {cause.id for cause in found.causes}
+
+
+def test_relations_that_have_no_meaning_are_replaced() -> None:
+    wor = {"scheme": "without-replacement", "dataset_size": 1000, "batch_size": 10}
+    found = checks.audited([checks.poisson(1.0)], 1.0, actual_sampling=wor)
+    assert found.readings[1].ledger.neighboring == "replace-one"
+    fixed = checks.audited([checks.poisson(1.0)], 1.0, actual_sampling={"scheme": "fixed-order", "epochs": 1})
+    assert fixed.readings[1].ledger.neighboring == "zero-out"
+
+
+def test_actual_steps_and_events() -> None:
+    more = checks.audited([checks.poisson(1.0)], 1.0, actual_steps=400).readings[1]
+    assert more.ledger.events[0].count == 400
+    other = checks.audited([checks.poisson(1.0)], 1.0, actual_events=[checks.poisson(0.8)]).readings[1]
+    assert other.noise_multiplier == 0.8
+    with pytest.raises(RefDPError, match="actual_steps"):
+        checks.audited([checks.poisson(1.0), checks.poisson(2.0)], 1.0, actual_steps=5)
+
+
+def test_nothing_differs_then_nothing_is_read_twice() -> None:
+    same = checks.audited([checks.poisson(1.0)], 1.0, actual_neighboring="add-remove", divisor="expected")
+    assert [r.name for r in same.readings] == ["as accounted"]
+
+
+def test_step_counts() -> None:
+    """60,000 records in batches of 256 for 5 epochs: 1,171, 1,172, and 1,175 or 1,170 with the last batch dropped."""
+    rate = 256 / 60000
+    assert {c.steps for c in step_counts(Run(5, 60000, 256), rate)} == {1170, 1171, 1172, 1175}
+    assert {c.steps for c in step_counts(Run(5, 60000, 256, True), rate)} == {1170, 1171, 1172}
+    assert {c.steps for c in step_counts(Run(5, 60000, 256, False), rate)} == {1171, 1172, 1175}
+    assert {c.steps for c in step_counts(Run(2, 100, 10), 0.1)} == {20}
+    assert {c.steps for c in step_counts(Run(0.5, 100, 10), 0.1)} == {5}
+
+
+def test_an_answer_that_hangs_on_the_step_count_says_so() -> None:
+    rate, run = 256 / 60000, {"epochs": 5, "dataset_size": 60000, "batch_size": 256}
+    between = epsilon(Ledger("add-remove", (GaussianEvent(1.0, Sampling("poisson", rate=rate), 1172),)), 1e-5)
+    found = checks.audited([checks.poisson(1.0, rate, 1172)], between.upper * (1 + 1e-9), run=run)  # type: ignore[operator]
+    assert found.verdict == "holds"
+    assert "step-count" in {cause.id for cause in found.causes}
+
+
+def test_digits() -> None:
+    assert half_unit(Written("3.00")) == 0.005
+    assert half_unit(Written("3.0")) == 0.05
+    assert half_unit(Written("1.5e-3")) == pytest.approx(5e-5)
+    assert half_unit(3.0) == 0.05
+    assert half_unit(Written("3")) == 0
+    assert may_be_rounded(Written("3.00"))
+    assert may_be_rounded(1.61)
+    assert not may_be_rounded(1.1)
+    assert not may_be_rounded(0.004266666666666667)
+    assert parse_json('{"a": 3.00}', "x")["a"].text == "3.00"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[", '{"a": NaN}', '{"a": Infinity}', '{"a": 1, "a": 2}', "[" * 100_000, "nul"]
+)
+def test_no_json(text: str) -> None:
+    with pytest.raises(RefDPError, match="claim"):
+        parse_json(text, "claim")
+
+
+def _document(**more: Any) -> dict[str, Any]:
+    base = {
+        "schema": "refdp-claim/1",
+        "neighboring": "add-remove",
+        "events": [checks.poisson(1.0)],
+        "claimed": {"epsilon": 1.0, "delta": 1e-5},
+    }
+    return {key: value for key, value in (base | more).items() if value is not ...}
+
+
+BAD: list[dict[str, Any]] = [
+    {"schema": "refdp-claim/2"},
+    {"schema": ...},
+    {"claimed": ...},
+    {"claimed": 3},
+    {"claimed": {"epsilon": 1.0}},
+    {"claimed": {"epsilon": "3", "delta": 1e-5}},
+    {"claimed": {"epsilon": True, "delta": 1e-5}},
+    {"claimed": {"epsilon": -1.0, "delta": 1e-5}},
+    {"claimed": {"epsilon": math.nan, "delta": 1e-5}},
+    {"claimed": {"epsilon": math.inf, "delta": 1e-5}},
+    {"claimed": {"epsilon": 10**400, "delta": 1e-5}},
+    {"claimed": {"epsilon": 1.0, "delta": 0}},
+    {"claimed": {"epsilon": 1.0, "delta": 1}},
+    {"claimed": {"epsilon": 1.0, "delta": 1e-5, "more": 1}},
+    {"events": ...},
+    {"events": {}},
+    {"events": []},
+    {"events": [{"mechanism": "laplace"}]},
+    {"events": [checks.poisson(1.0, 0.0)]},
+    {"events": [checks.poisson(-1.0)]},
+    {"neighboring": "none"},
+    {"unknown": 1},
+    {"ledger": {"events": []}},
+    {"actual_sampling": {"scheme": "magic"}},
+    {"actual_sampling": {"scheme": "shuffle"}},
+    {"actual_sampling": {"scheme": "shuffle", "epochs": 101}},
+    {"actual_sampling": 3},
+    {"actual_neighboring": "both"},
+    {"actual_steps": 0},
+    {"actual_steps": 2.5},
+    {"actual_events": {}},
+    {"actual_events": [{"mechanism": "magic"}]},
+    {"divisor": "batch"},
+    {"adaptive_clipping": {}},
+    {"adaptive_clipping": []},
+    {"adaptive_clipping": {"count_noise": -1}},
+    {"adaptive_clipping": {"count_noise": "none"}},
+    {"adaptive_clipping": {"count_noise": 0, "more": 1}},
+    {"run": {}},
+    {"run": {"epochs": 1, "dataset_size": 10, "batch_size": 11}},
+    {"run": {"epochs": 0, "dataset_size": 10, "batch_size": 1}},
+    {"run": {"epochs": 1, "dataset_size": 10.5, "batch_size": 1}},
+    {"run": {"epochs": 1, "dataset_size": 10, "batch_size": 1, "drop_last": "yes"}},
+    {"rounded": "epsilon"},
+    {"rounded": ["delta"]},
+    {"title": 3},
+    {"notes": ["a"]},
+]
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: str(bad)[:60])
+def test_a_malformed_claim_is_refused_in_one_line(bad: dict[str, Any]) -> None:
+    with pytest.raises((RefDPError, AccountingError)) as caught:
+        audit(Claim.from_json(_document(**bad)))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_claim_may_hold_its_ledger_whole() -> None:
+    ledger = Ledger("add-remove", (GaussianEvent(1.0, Sampling("poisson", rate=0.01), 100),))
+    whole = Claim.from_json(_document(events=..., neighboring=..., ledger=ledger.to_json()))
+    assert whole.ledger == Claim.from_json(_document()).ledger == ledger
+
+
+def test_a_refutation_without_any_other_reason_still_has_one() -> None:
+    found = checks.audited([checks.poisson(1.0)], 0.123456789012)
+    assert [cause.id for cause in found.causes] == ["too-little-noise"]
+    assert noise.ORDER > loader.ORDER
