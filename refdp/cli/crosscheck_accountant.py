@@ -11,7 +11,8 @@ import click
 
 from refdp.accounting import Ledger
 from refdp.cli.crosscheck_cases import read_cases
-from refdp.cli.crosscheck_text import markdown, text
+from refdp.cli.crosscheck_markdown import markdown
+from refdp.cli.crosscheck_text import text
 from refdp.cli.inputs import read_text
 from refdp.cli.ledger_flags import ledger_family
 from refdp.cli.output import Output, output_options
@@ -115,11 +116,15 @@ def accountant(
     found = document(reports, counts)
     if markdown_file is not None:
         try:
-            write_atomically(Path(markdown_file), markdown(reports, counts).encode())
+            write_atomically(Path(markdown_file), markdown(found).encode())
         except OSError as error:
             raise RefDPError(f"--markdown {markdown_file!r}: cannot be written ({error.strerror})") from None
         output.say(f"tables in {markdown_file}")
-    output.answer(found, text(reports, counts))
+    if good and not any(
+        row.verdict for report in reports if isinstance(report, Report) for row in report.rows
+    ):
+        output.say("no accountant answered: install one, or say where one is with --peer NAME=PYTHON")
+    output.answer(found, text(found))
     if any(isinstance(report, Refused) for report in reports):
         for report in reports:
             if isinstance(report, Refused):

@@ -15,6 +15,7 @@ from refdp.crosscheck.truth import Truth
 from refdp.crosscheck.verdict import Verdict
 
 SAME = 1e-6  # relative; two computations of one formula
+NEAR = 1e-3  # relative; the same method with details that are not known
 
 
 class Reason(NamedTuple):
@@ -105,6 +106,7 @@ class Finding:
         text = f"refdp's RDP on its orders ({min(self.orders):g} to {max(self.orders):g}), {name}"
         return Imitation(best.value, text)
 
-    def same(self, other: float, relative: float = SAME) -> bool:
-        """Whether a figure is the peer's, computed again."""
+    def same(self, other: float, relative: float | None = None) -> bool:
+        """Whether a figure is the peer's, computed again; NEAR where its orders are not known."""
+        relative = relative or (SAME if self.answer else NEAR)
         return math.isclose(self.value, other, rel_tol=relative, abs_tol=1e-12) or self.value == other

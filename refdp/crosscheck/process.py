@@ -35,7 +35,8 @@ class Outcome:
         version: the package's, where it could be imported.
         answer: the peer's own document, where the status is "ok".
         seconds: of its answer, without importing the package; of the whole process where it gave none.
-        peak_memory_bytes: the largest resident size of its process, the package included.
+        peak_memory_bytes: the largest resident size of its process, the package included (where it was cut off, at
+            least the size of this one).
     """
 
     status: str
@@ -126,7 +127,14 @@ def _read(text: bytes, code: int, said: IO[bytes], seconds: float, peak: int) ->
     except (ValueError, TypeError, KeyError, RecursionError):
         status, cause = "crashed", f"{_death(code)}{_last_line(said)}"
         return Outcome(status, cause, None, {}, seconds, peak)
-    return Outcome(status, cause, found.get("version"), answer, found.get("seconds", seconds), peak)
+    return Outcome(
+        status,
+        cause,
+        found.get("version"),
+        answer,
+        found.get("seconds", seconds),
+        found.get("peak_memory_bytes") or peak,
+    )
 
 
 def _death(code: int) -> str:

@@ -12,6 +12,6 @@ def find(finding: Finding) -> Reason | None:
     if finding.method not in ("clt", ""):
         return None
     limit = finding.assumed.central_limit()
-    if limit is None or not finding.same(limit[0], 1e-5):
+    if limit is None or not finding.same(limit[0], 1e-5 if finding.answer else None):
         return None
     return Reason("clt", f"CLT limit: the loss taken for a normal variable, mu = {limit[1]:.5g}; no bound")
