@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from refdp.accounting import AccountingError, Ledger, epsilon
-from refdp.audit.formulas._base import NOT_A_BOUND, Formula, Setting
+from refdp.audit.formulas._base import BOUND, ESTIMATE, NOT_A_BOUND, Formula, Setting
 from refdp.audit.formulas._causes import CAUSES
 from refdp.audit.formulas._registry import FORMULAS
 from refdp.errors import RefDPError
@@ -59,9 +59,9 @@ class Match:
     @property
     def text(self) -> str:
         """One sentence for a verdict."""
-        worth = {NOT_A_BOUND: "not a bound"}.get(self.kind, f"a valid {self.kind}")
-        if self.kind == "estimate":
-            worth = "an estimate, not a bound"
+        worth = {BOUND: "a valid bound", ESTIMATE: "an estimate, not a bound", NOT_A_BOUND: "not a bound"}[
+            self.kind
+        ]
         return f"{self.formula.symbols} ({self.note}; {self.formula.source}): {worth}. {CAUSES[self.cause]}"
 
 
@@ -70,7 +70,10 @@ def _parse(claimed: float | int | str) -> tuple[float, float | None]:
     rule = "must be a finite number >= 0, or its text"
     if isinstance(claimed, bool) or not isinstance(claimed, int | float | str):
         raise RefDPError(f"claimed = {claimed!r}: {rule}")
-    text = claimed.strip() if isinstance(claimed, str) else repr(claimed)
+    if isinstance(claimed, str):
+        text = claimed.strip()
+    else:
+        text = float.__repr__(claimed) if isinstance(claimed, float) else str(claimed)
     if not _NUMBER.fullmatch(text) or not math.isfinite(float(text)):
         raise RefDPError(f"claimed = {claimed!r}: {rule}")
     number = Decimal(text)

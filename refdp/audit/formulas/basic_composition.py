@@ -3,7 +3,7 @@
 basic-composition               T epsilon_0
 basic-composition-q             T q epsilon_0
 basic-composition-amplified     T log(1 + q (e^epsilon_0 - 1)) (amplification: Li, Qardaji, Su 2012; Balle, Barthe,
-                                Gaboardi 2018, arXiv 1807.01647, Theorem 8)
+                                Gaboardi 2018, arXiv 1807.01647)
 The whole delta is given to each step, so that the total delta is T q d, or T d: no bounds at d. They are mostly far
 above the truth all the same.
 """

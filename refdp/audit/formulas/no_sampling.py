@@ -1,9 +1,9 @@
-"""The Gaussian mechanism composed without amplification by sampling, by four ways of accounting.
+"""The Gaussian mechanism composed without amplification by sampling, by several ways of accounting.
 
 gaussian-no-sampling    the exact curve at mu = sqrt(T) / s (Balle and Wang 2018, arXiv 1805.06530, Theorem 8; the
-                        same as Dong, Roth, Su 2019, arXiv 1905.02383, Corollary 1 with its Gaussian composition)
+                        same as Dong, Roth, Su 2019, arXiv 1905.02383: Gaussian DP composed)
 zcdp-no-sampling        rho = T / (2 s^2), epsilon = rho + 2 sqrt(rho log(1/d)) (Bun and Steinke 2016, arXiv
-                        1605.02065, Proposition 1.3 and Lemma 2.3)
+                        1605.02065, Proposition 1.3)
 rdp-no-sampling         T a / (2 s^2) on Opacus' orders with balle2020
 rdp-no-sampling-mironov the same with mironov2017
 Valid for Poisson-sampled steps, which are post-processing of unsampled ones: far too large. They are right where

@@ -1,7 +1,7 @@
 """Truncated concentrated DP: rho = 13 q^2 T / (2 s^2), epsilon = rho + 2 sqrt(rho log(1/d)).
 
-Bun, Dwork, Rothblum, Steinke 2018 ("Composable and versatile privacy via truncated CDP", Theorem 12 for sampling,
-Lemma 6 for the conversion), with omega = log(1/q) s^2 / 2. A bound if q <= 0.1, each step's r = 1/(2 s^2) is at most
+Bun, Dwork, Rothblum, Steinke 2018 ("Composable and versatile privacy via truncated CDP": amplification by subsampling
+and conversion), with omega = log(1/q) s^2 / 2. A bound if q <= 0.1, each step's r = 1/(2 s^2) is at most
 0.1, log(1/q) >= 3 r (2 + log2(1/r)) and d >= exp(-(omega - 1)^2 rho); used without looking at these elsewhere.
 """
 
@@ -30,7 +30,7 @@ FORMULAS = (
         cause="concentrated",
         kind=NOT_A_BOUND,
         symbols="rho + 2 sqrt(rho log(1/d)), rho = 13 q^2 T/(2 s^2)",
-        source="Bun, Dwork, Rothblum, Steinke 2018, Theorem 12",
+        source="Bun, Dwork, Rothblum, Steinke 2018",
         worth="a bound under its conditions only, and then loose",
         evaluate=evaluate,
         rank=42,
