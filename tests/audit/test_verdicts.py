@@ -98,11 +98,11 @@ def test_a_fault_is_seen(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 multipliers = st.floats(0.4, 20)
-rates = st.floats(1e-4, 0.5)
+rates = st.floats(2e-3, 0.5)
 
 
-@settings(max_examples=25)
-@given(multipliers, rates, st.integers(1, 2000), st.floats(1e-9, 1e-3), st.floats(0.2, 5))
+@settings(max_examples=15)
+@given(multipliers, rates, st.integers(100, 2000), st.floats(1e-9, 1e-3), st.floats(0.2, 5))
 @example(0.5, 0.01, 100, 1e-5, 1.0)
 def test_a_verdict_agrees_with_the_bounds(m: float, q: float, steps: int, delta: float, times: float) -> None:
     """G1, G2: refuted only below the true interval, holds only above it."""
