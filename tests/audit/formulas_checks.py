@@ -60,7 +60,7 @@ def extremes(every: int = 1) -> Iterator[Setting]:
     yield from grid[::every]
 
 
-def rims(every: int = 23) -> None:
+def rims(every: int = 47) -> None:
     for setting in extremes(every):
         for name in package.FORMULAS:
             found = package.formula(name).value(setting)

@@ -11,6 +11,7 @@ import math
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from refdp.accounting import AccountingError, Ledger, epsilon
@@ -99,6 +100,7 @@ def tolerance_of(claimed: float | int | str) -> float:
     return min(max(half or 0.0, TIGHTEST * number), LOOSEST * number)
 
 
+@lru_cache(maxsize=64)
 def true_epsilon(setting: Setting) -> tuple[float, float] | None:
     """(lower, upper) of the exact epsilon of the setting, add-remove; None where one side is not known."""
     sampling: dict[str, Any] = {"scheme": "poisson", "rate": float(setting.sample_rate)}
