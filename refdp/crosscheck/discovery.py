@@ -50,6 +50,10 @@ def _read(path: Path) -> list[Accountant]:
             name = node.targets[0].id
             if name in ("PACKAGE", "ACCOUNTANTS"):
                 literals[name] = ast.literal_eval(node.value)
+    if set(literals) != {"PACKAGE", "ACCOUNTANTS"}:
+        raise RefDPError(
+            f"{path.name}: a peer's file must assign PACKAGE and ACCOUNTANTS; see peers/__init__.py"
+        )
     found = []
     for name, of in literals["ACCOUNTANTS"].items():
         if of["side"] not in SIDES:

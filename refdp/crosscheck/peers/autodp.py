@@ -59,4 +59,7 @@ def answer(accountant: str, case: dict) -> dict:
             cells.append({"rate": rate, "noise_multiplier": noise, "rdp": values})
     whole = transform.Composition()(parts, counts)
     epsilon = float(whole.get_approxDP(case["delta"]))
-    return {"epsilon": epsilon, "orders": ORDERS, "order": None, "search": "integers", "cells": cells}
+    search = (
+        "integers" if any(rate < 1 for rate, _, _ in steps) else "all"
+    )  # sampled, it interpolates between these
+    return {"epsilon": epsilon, "orders": ORDERS, "order": None, "search": search, "cells": cells}

@@ -9,6 +9,7 @@ from refdp.crosscheck.finding import Finding, Reason
 from refdp.crosscheck.truth import Truth
 
 ORDER = 2.5
+_NEAR = 1e-3  # relative; what a grid of losses or of orders costs here
 
 
 def find(finding: Finding) -> Reason | None:
@@ -29,7 +30,7 @@ def find(finding: Finding) -> Reason | None:
     if half is None:
         return None
     value = finding.imitated_rdp(half).value if finding.method == "rdp" else half.upper
-    if not finding.same(value, 1e-6 if finding.method == "rdp" else 1e-3):
+    if not finding.same(value, _NEAR):
         return None
     return Reason(
         "pair",
