@@ -37,7 +37,7 @@ def test_there_are_examples() -> None:
 def test_an_example_prints_what_the_page_says(
     page: str, command: str, expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(shlex.split(command)) == 0
+    assert run(shlex.split(command)) in ((0, 3) if command.startswith("audit claim") else (0,))
     printed = [line.strip() for line in capsys.readouterr().out.strip().splitlines()]
     shown = expected.strip().splitlines()
     assert [NUMBER.sub("#", line) for line in printed] == [NUMBER.sub("#", line) for line in shown]

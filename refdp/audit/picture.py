@@ -54,6 +54,9 @@ def _rows(axes: Any, audits: list[Audit]) -> None:
                 )
             elif high is not None:
                 axes.plot([high], [y], marker="<", color=colour, markersize=8, linestyle="none")
+            ends = [v for v in (low, high) if v and math.isfinite(v)]
+            if claimed > 0 and ends:
+                axes.plot([claimed, min(ends)], [y, y], color="#bbbbbb", linewidth=1, zorder=1)
             if claimed > 0:
                 axes.plot([claimed], [y], marker="D", color="#222222", markersize=6, linestyle="none")
             seen += [v for v in (low, high, claimed) if v and math.isfinite(v)]

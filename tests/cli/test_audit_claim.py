@@ -108,7 +108,7 @@ def test_a_claim_file_its_page_and_its_picture(tmp_path: Path, capsys: pytest.Ca
     ElementTree.fromstring(text[text.index("<svg") : text.index("</svg>") + 6])
     for picture in pictures[1:]:
         assert run([*CLAIM, str(path), "--plot", str(picture), "--quiet"]) == 3
-    assert [p.read_bytes()[:4] for p in pictures][0] == b"\x89PNG"
+    assert pictures[0].read_bytes()[:4] == b"\x89PNG"
     out = capsys.readouterr().out
     assert out.strip().splitlines()[-1].startswith("epsilon 0.2 at delta 1e-05: REFUTED")
 
