@@ -70,38 +70,44 @@ class Reader:
 
     def events(self, root: Any) -> tuple[GaussianEvent, ...]:
         """The events, neighbouring equal ones merged."""
-        merged: list[GaussianEvent] = []
-        for leaf, count in self.leaves(root, 1, 0):
+        merged: list[tuple[GaussianEvent, int]] = []
+        for leaf, count in self.leaves(root):
             event = self.event(leaf, 1.0)
             if event is None:
                 continue
-            if merged and merged[-1].noise == event.noise and merged[-1].sampling == event.sampling:
-                merged[-1] = replace(merged[-1], count=merged[-1].count + count)
+            if merged and merged[-1][0] == event:
+                merged[-1] = (event, merged[-1][1] + count)
             else:
-                merged.append(replace(event, count=count))
-        return tuple(merged)
+                merged.append((event, count))
+        return tuple(replace(event, count=count) for event, count in merged)
 
-    def leaves(self, value: Any, count: int, depth: int) -> Iterator[tuple[Call, int]]:
-        """The events that are no compositions, with how often each happens (never 0 times)."""
-        self.visited += 1
-        if self.visited > MOST_NODES:
+    def leaves(self, root: Any) -> Iterator[tuple[Call, int]]:
+        """The events that are no compositions, in order, with how often each happens (never 0 times)."""
+        waiting = [(root, 1, 0)]
+        while waiting:
+            value, count, depth = waiting.pop()
+            self.visited += 1
+            self.check_size(len(waiting))
+            if depth > DEEPEST:
+                raise RefDPError(f"the event is nested deeper than {DEEPEST} levels: too deep to be read")
+            node = self.checked(value)
+            if node.name == "SelfComposedDpEvent":
+                times = whole("SelfComposedDpEvent count", node.fields["count"])
+                if times:
+                    waiting.append((node.fields["event"], whole("composed count", count * times), depth + 1))
+            elif node.name == "ComposedDpEvent":
+                events = node.fields["events"]
+                if not isinstance(events, list | tuple):
+                    raise RefDPError(f"ComposedDpEvent events = {short(events)}: must be a list of events")
+                self.check_size(len(waiting) + len(events))
+                waiting += [(event, count, depth + 1) for event in reversed(events)]
+            elif node.name != "NoOpDpEvent":
+                yield node, count
+
+    def check_size(self, waiting: int) -> None:
+        """Every part that waits will be visited: refuse the event before, where they are too many."""
+        if self.visited + waiting > MOST_NODES:
             raise RefDPError(f"the event has over {MOST_NODES:,} parts: too many to be read")
-        if depth > DEEPEST:
-            raise RefDPError(f"the event is nested deeper than {DEEPEST} levels: too deep to be read")
-        node = self.checked(value)
-        if node.name == "SelfComposedDpEvent":
-            times = whole("SelfComposedDpEvent count", node.fields["count"])
-            if times:
-                inner = whole("composed count", count * times)
-                yield from self.leaves(node.fields["event"], inner, depth + 1)
-        elif node.name == "ComposedDpEvent":
-            events = node.fields["events"]
-            if not isinstance(events, list | tuple):
-                raise RefDPError(f"ComposedDpEvent events = {short(events)}: must be a list of events")
-            for event in events:
-                yield from self.leaves(event, count, depth + 1)
-        elif node.name != "NoOpDpEvent":
-            yield node, count
 
     def checked(self, value: Any) -> Call:
         """A node whose name is known and whose fields are all there, by name."""
@@ -114,6 +120,8 @@ class Reader:
                 "kind has no counterpart in a ledger"
             )
         names = FIELDS[node.name]
+        if not node.args and tuple(node.fields) == names:
+            return node
         if len(node.args) > len(names):
             raise RefDPError(f"{node.name} has {len(node.args)} arguments: it takes {', '.join(names)}")
         fields = {**dict(zip(names, node.args, strict=False)), **node.fields}
@@ -151,7 +159,7 @@ class Reader:
         both = own * chance
         if Fraction(own) * Fraction(chance) > Fraction(both):
             both = math.nextafter(both, 1.0)
-        inner = list(self.leaves(fields["event"], 1, 0))
+        inner = list(self.leaves(fields["event"]))
         if len(inner) == 1 and inner[0][1] == 1:
             return self.event(inner[0][0], both)
         noise = self._joined(inner, name, both == 1)
@@ -165,7 +173,7 @@ class Reader:
             dataset_size=whole(f"{name} source_dataset_size", fields["source_dataset_size"], minimum=1),
             batch_size=whole(f"{name} sample_size", fields["sample_size"]),
         )
-        inner = list(self.leaves(fields["event"], 1, 0))
+        inner = list(self.leaves(fields["event"]))
         if sum(count for _, count in inner) > 1:
             raise RefDPError(
                 f"{name} of several releases on one sample is not supported: no bound is proven here"

@@ -14,25 +14,14 @@ from refdp.errors import RefDPError
 
 KEY = "privacy_accountant_state_dict"
 MECHANISMS = {"rdp": "Renyi DP", "prv": "privacy random variables", "gdp": "central limit theorem"}
-_FACTS = (
-    "batch_size",
-    "physical_batch_size",
-    "max_physical_batch_size",
-    "dataset_size",
-    "sample_size",
-    "epochs",
-    "epoch",
-    "steps",
-    "drop_last",
-    "poisson_sampling",
-    "sampler",
-    "max_grad_norm",
-    "grad_sample_mode",
-    "clipping",
-    "loss_reduction",
-    "target_epsilon",
-    "target_delta",
-)
+_FACTS: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("batch_size", "physical_batch_size", "max_physical_batch_size"), int),
+    **dict.fromkeys(("dataset_size", "sample_size", "epochs", "epoch", "steps"), int),
+    **dict.fromkeys(("drop_last", "poisson_sampling"), bool),
+    **dict.fromkeys(("max_grad_norm", "target_epsilon", "target_delta"), (int, float)),
+    **dict.fromkeys(("sampler", "grad_sample_mode", "clipping", "loss_reduction"), str),
+}
+_OPTIONS = ("args", "config", "hparams", "hyper_parameters")
 _MOST_LOOKED_AT = 100_000
 
 
@@ -88,16 +77,14 @@ def _is_state(value: dict[Any, Any]) -> bool:
 
 
 def facts(document: Any) -> dict[str, Any]:
-    """What the outermost dict, and the options it holds, say about the run: plain numbers and words only."""
+    """What the outermost dict, and the options it holds, say about the run: finite numbers and words of their kind."""
     found: dict[str, Any] = {}
-    if not isinstance(document, dict):
-        return found
-    options = [document.get(key) for key in ("args", "config", "hparams", "hyper_parameters")]
-    for place in [document, *options]:
-        for name in _FACTS if isinstance(place, dict) else ():
-            value = place.get(name)  # type: ignore[union-attr]
-            finite = not isinstance(value, float) or math.isfinite(value)
-            if isinstance(value, bool | int | float | str) and finite and name not in found:
+    options = [document.get(key) for key in _OPTIONS] if isinstance(document, dict) else []
+    for place in (document, *options):
+        for name, kind in _FACTS.items() if isinstance(place, dict) else ():
+            value = place.get(name)
+            fits = isinstance(value, kind) and (isinstance(value, bool) == (kind is bool))
+            if fits and name not in found and not (isinstance(value, float) and not math.isfinite(value)):
                 found[name] = one_line(value[:200]) if isinstance(value, str) else value
     return found
 
@@ -178,7 +165,7 @@ def _rate_notes(rows: list[Row]) -> list[str]:
     rates = sorted({part for _, part, steps in rows if steps and 0 < part < 1})
     if not rates:
         return []
-    odd = [part for part in rates if abs(1 / part - round(1 / part)) > 1e-6 / part]
+    odd = [part for part in rates if part < 1e-12 or abs(1 / part - round(1 / part)) > 1e-6 / part]
     if odd:
         return [
             f"sample rate {odd[0]!r} is not 1 / a whole number, which Opacus's own 1/len(data_loader) would be: "

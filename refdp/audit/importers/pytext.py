@@ -1,8 +1,8 @@
 """Python's way of writing a value (its repr), read as data. Nothing is evaluated, looked up or imported.
 
-Literals, lists, tuples, dicts and sets; ``Name(arguments)`` becomes a Call that names what it would build; anything
-else that a repr prints (``<class 'float'>``, ``PartitionType.EQUAL_SPLIT``) an Opaque that keeps the text. Not by
-``ast``, whose parser can exhaust the interpreter's stack on hostile text.
+Literals, lists, tuples, dicts and sets; ``Name(arguments)`` becomes a Call that names what it would build (a numpy
+number its number); anything else that a repr prints (``<class 'float'>``, ``PartitionType.EQUAL_SPLIT``) an Opaque
+that keeps the text. Not by ``ast``, whose parser can exhaust the interpreter's stack on hostile text.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ _CONSTANTS: dict[str, Any] = {
     "true": True,
     "false": False,
 }
+_NUMBERS = {f"{kind}{bits}" for kind in ("float", "int", "uint") for bits in ("", 8, 16, 32, 64)}
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ class _Reader:
             return {"(": self.tuple, "[": self.list, "{": self.dict}[token]()
         raise self.fail("a value")
 
-    def call(self, name: str) -> Call:
+    def call(self, name: str) -> Any:
         args: list[Any] = []
         fields: dict[str, Any] = {}
         while not self.take(")"):
@@ -177,7 +178,9 @@ class _Reader:
                 if self.take(")"):
                     break
                 raise self.fail("',' or ')'")
-        return Call(name, tuple(args), fields)
+        found = Call(name, tuple(args), fields)
+        is_number = not fields and len(args) == 1 and type(args[0]) in (int, float)
+        return args[0] if is_number and found.last_name in _NUMBERS else found
 
     def items(self, close: str) -> tuple[list[Any], bool]:
         found: list[Any] = []
@@ -199,16 +202,15 @@ class _Reader:
         return self.items("]")[0]
 
     def dict(self) -> Any:
-        found: dict[str, Any] = {}
+        found: dict[Any, Any] = {}
         plain: list[Any] = []
         while not self.take("}"):
             key = self.value()
             if self.take(":"):
                 value = self.value()
-                if isinstance(key, str):
-                    if key in found:
-                        raise RefDPError(f"{short(key)} is given twice in one dict; keep one")
-                    found[key] = value
+                if not isinstance(key, str | int) or key in found:
+                    raise RefDPError(f"{short(key)} as a dict's key: must be text or a whole number, once")
+                found[key] = value
             else:
                 plain.append(key)
             if not self.take(","):
