@@ -89,6 +89,7 @@ HARMLESS: dict[str, bytes] = {
     "build": b"\x80\x02ccollections\nOrderedDict\n)R}" + text(b"__class__") + text(b"x") + b"sb.",
     "build-setstate": b"\x80\x02cargparse\nNamespace\n)\x81}" + text(b"__setstate__") + text(b"os") + b"sb.",
     "load-from-bytes": b"ctorch.storage\n_load_from_bytes\n(C\x03abctR.",
+    "escapes": b"S'\\p'\n.",
     "reduce-without-a-tuple": b"ccollections\nOrderedDict\nNR.",
 }
 

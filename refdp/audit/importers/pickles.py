@@ -9,6 +9,7 @@ G2. At most 32 MiB, a million opcodes and 2^32 memo slots; keys that are no text
 from __future__ import annotations
 
 import pickletools
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -29,19 +30,25 @@ def read_pickle(data: bytes) -> Any:
     """
     if len(data) > PICKLE_LIMIT:
         raise RefDPError(f"its pickle has {len(data):,} bytes: at most {PICKLE_LIMIT:,} are read; {REMEDY}")
-    machine = _Machine()
     try:
-        for number, (opcode, argument, _) in enumerate(pickletools.genops(data)):
-            if number == MOST_OPCODES:
-                raise RefDPError(f"its pickle has over {MOST_OPCODES:,} opcodes: too long; {REMEDY}")
-            _STEPS[opcode.name](machine, argument)
-        return machine.pop()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of backslashes in the pickle's strings
+            return _run(data)
     except RefDPError:
         raise
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         raise RefDPError(
             f"its pickle is damaged or cut off ({one_line(str(error)) or type(error).__name__}); save it again"
         ) from None
+
+
+def _run(data: bytes) -> Any:
+    machine = _Machine()
+    for number, (opcode, argument, _) in enumerate(pickletools.genops(data)):
+        if number == MOST_OPCODES:
+            raise RefDPError(f"its pickle has over {MOST_OPCODES:,} opcodes: too long; {REMEDY}")
+        _STEPS[opcode.name](machine, argument)
+    return machine.pop()
 
 
 class _Machine:
