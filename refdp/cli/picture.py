@@ -1,7 +1,7 @@
 """The privacy curve of one ledger as a picture: both bounds, the RDP curve and the point asked about.
 
-The point is the answer itself. The curves of a schedule are drawn on a few multipliers of the same mean of
-1 / multiplier^2, to plotting accuracy, and the title says so; ``privacy_curve`` has them as bounds.
+The point is the answer itself. The curves of a schedule are bounds too, computed on few multipliers, grouped
+outwards; the title says so.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from refdp.accounting import Bounds, PrivacyCurve, privacy_curve
-from refdp.accounting.grouping import distinct, grouped
+from refdp.accounting.grouping import distinct
 from refdp.cli.query import Question
 from refdp.errors import RefDPError
 from refdp.files import write_atomically
 
-_POINTS, _DRAWN = 21, 8
+_POINTS, _DRAWN = 13, 16
 _KINDS = (".png", ".pdf", ".svg")
 
 
@@ -45,14 +45,15 @@ def draw_curve(path: str, asked: Question, bounds: Bounds) -> None:
         raise RefDPError(f"--plot: there is no curve to draw where epsilon is {epsilon!r}")
     coarse = distinct(asked.ledger) > _DRAWN
     curve = privacy_curve(
-        grouped(asked.ledger, _DRAWN, "mean") if coarse else asked.ledger,
+        asked.ledger,
         epsilons=np.linspace(0.0, 2.0 * epsilon or 1.0, _POINTS),
         accountant=asked.accountant,
         conversion=asked.options["conversion"],
+        bins=_DRAWN,
     )
     figure = Figure(figsize=(7.0, 4.4), dpi=130, layout="constrained")
     FigureCanvasAgg(figure)
-    _draw(figure.subplots(), curve, bounds, f"; schedule drawn on {_DRAWN} multipliers" if coarse else "")
+    _draw(figure.subplots(), curve, bounds, f"; schedule grouped into {_DRAWN} multipliers" if coarse else "")
     buffer = io.BytesIO()
     figure.savefig(buffer, format=Path(path).suffix[1:].lower())
     write_atomically(Path(path), buffer.getvalue())
