@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from benchmarks import published_claims
 from refdp.audit import Audit, audit
 from refdp.audit.examples import example_claim, example_names, example_text
 from refdp.errors import RefDPError
@@ -105,3 +107,15 @@ def test_the_cause_is_the_one_known_for_it(name: str) -> None:
 def test_an_unknown_example_is_refused() -> None:
     with pytest.raises(RefDPError, match="must be one of"):
         example_text("../../secret")
+
+
+@pytest.mark.parametrize("group", published_claims.GROUPS)
+def test_the_page_shows_what_the_audits_say(group: str) -> None:
+    text = (published_claims.DOCS / "published-claims.md").read_text(encoding="utf-8")
+    shown = text.split(f"<!-- table {group} -->\n")[1].split("\n<!-- end -->")[0]
+    made = published_claims.table([audited(name) for name in published_claims.members(group)])
+    number = re.compile(r"\d[\d,]*\.?\d*(?:e[-+]?\d+)?")
+    assert number.sub("#", made) == number.sub("#", shown)
+    numbers = [[float(x.replace(",", "")) for x in number.findall(page)] for page in (made, shown)]
+    assert numbers[0] == pytest.approx(numbers[1], rel=1e-4)
+    assert (published_claims.DOCS / "pictures" / f"{group}.svg").stat().st_size > 1000
