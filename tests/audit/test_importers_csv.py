@@ -63,6 +63,7 @@ def test_a_row_is_a_step_and_the_index_says_so(tmp_path: Path) -> None:
         ("noise_multiplier,sample_rate,steps\n1,0.1,-5\n", "steps = -5"),
         ("noise_multiplier,sample_rate,steps\n1,0.1,1" + "0" * 30 + "\n", "steps = '1000"),
         ('noise_multiplier,sample_rate\n"1,0.1\n', "line"),
+        ("noise_multiplier,sample_rate" + ",a" * 2000, "has 2,002 columns"),
         ("noise_multiplier,sample_rate,epsilon\n1,0.1,nan\n", "epsilon = 'nan'"),
         ("noise_multiplier,sample_rate\n" + "1" * 300_000 + ",0.1\n", "no CSV"),
     ],

@@ -13,6 +13,7 @@ from refdp.errors import RefDPError
 
 COUNTS = ("steps", "count")
 INDICES = ("step", "iteration")
+MOST_COLUMNS = 1000
 KNOWN = ("noise_multiplier", "sample_rate", "batch_size", "dataset_size", *COUNTS, *INDICES, "epoch")
 CLAIMS = ("epsilon", "delta")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]{1,6})?", re.ASCII)
@@ -44,6 +45,10 @@ class Table:
     @classmethod
     def of_header(cls, cells: list[str]) -> Table:
         """Read the first row."""
+        if len(cells) > MOST_COLUMNS:
+            raise RefDPError(
+                f"has {len(cells):,} columns: at most {MOST_COLUMNS:,} are read; keep those that matter"
+            )
         names = [re.sub(r"[\s-]+", "_", cell.strip().lower()) for cell in cells]
         names = [_OTHER_NAMES.get(name, name) for name in names]
         while names and not names[-1]:

@@ -23,8 +23,8 @@ def read_record(path: str | Path, format: str | None = None, *, neighboring: str
 
     G1. Nothing in the file is executed, imported or looked up by name; formats that are programs (pickles) are read
         opcode by opcode into plain containers, and every name outside a short list is refused.
-    G2. Time and memory are bounded: text up to 64 MiB, a checkpoint's pickle up to 32 MiB and a million opcodes, its
-        tensors never loaded, nesting up to 80 levels.
+    G2. Time and memory are bounded: text up to 32 MiB, a checkpoint's pickle up to 32 MiB and a million opcodes, its
+        tensors never loaded, nesting up to 80 levels, a million rows, 300,000 changes of multiplier or rate.
     G3. What the ledger holds is what the record says: multipliers, rates and numbers of steps are not rounded, save
         where several releases on one sample are joined (upwards by at most 1e-15, on the safe side).
 

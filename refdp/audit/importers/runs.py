@@ -8,7 +8,7 @@ from refdp.accounting import GaussianEvent, Sampling
 from refdp.errors import RefDPError
 
 Row = tuple[float, float, int]  # noise multiplier, sample rate, steps
-MOST_EVENTS = 10**6
+MOST_EVENTS = 300_000
 
 
 def poisson_events(rows: Iterable[Row]) -> tuple[GaussianEvent, ...]:

@@ -15,8 +15,8 @@ from refdp.audit.importers.pytext import parse_python
 from refdp.audit.importers.words import one_line, short
 from refdp.errors import RefDPError
 
-TEXT_LIMIT = 64 * 2**20
-_DOCUMENT = re.compile(r"\s*(?:[{\[(]|[A-Za-z_][\w.]*\()")
+TEXT_LIMIT = 32 * 2**20
+_DOCUMENT = re.compile(r"\s*+(?:[{\[(]|[A-Za-z_][\w.]*\()")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Source:
                 f"is not UTF-8 text (byte {error.start:,} is 0x{raw[error.start]:02x}); save it as UTF-8"
             ) from None
 
-    @property
+    @cached_property
     def is_document(self) -> bool:
         """Whether the text begins as JSON does, or as Python's way of writing a value."""
         return not self.is_directory and not self.is_zip and bool(_DOCUMENT.match(self.text))
