@@ -131,7 +131,7 @@ def _document(
         words = [word.strip().replace("-", "_") for word in flags["rounded"].split(",")]
         document["rounded"] = {"all": True, "none": False}.get(flags["rounded"].strip(), words)
     if imported is not None:
-        document["notes"] = " ".join(imported.notes)
+        document["notes"] = "; ".join(imported.notes)
         document["title"] = f"{imported.format} record"
     return document
 

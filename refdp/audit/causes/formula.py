@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from refdp.accounting import ADD_REMOVE, GaussianEvent, Ledger, Sampling, epsilon
@@ -10,13 +11,13 @@ from refdp.audit.formulas import Match, Setting, recognise, tolerance_of
 from refdp.audit.written import Written
 
 ORDER = 10
-NEAR, SHARP = 0.05, 1e-4  # a claim this near the truth, and a match this sharp (both relative)
+NEAR, SHARP, CLOSE = 0.05, 1e-4, 2e-3  # a claim this near the truth, and matches this sharp (all relative)
 
 
 def find(case: Case) -> Iterator[Cause]:
-    """Of refuted and undecided claims: a claim that holds needs no excuse."""
+    """Of any claim that differs from the truth; of one that holds, where the match is close enough to mean something."""
     steps = poisson_steps(case)
-    if steps is None or case.verdict == "holds" or not case.claim.epsilon > 0:
+    if steps is None or not case.claim.epsilon > 0:
         return
     if steps.constant:
         used = float(steps.multipliers[0])
@@ -26,7 +27,7 @@ def find(case: Case) -> Iterator[Cause]:
     what = f"the {kind} schedule" if kind else "steps of different noise"
     mean = steps.harmonic
     found = list(_named(case, steps, mean, f"the harmonic mean {mean:.6g} of {what}"))
-    if found or _is_true_of(case, steps, mean):
+    if case.verdict != "holds" and (found or _is_true_of(case, steps, mean)):
         yield Cause(
             "harmonic-mean",
             f"{what} was accounted as its harmonic-mean noise multiplier {mean:.6g} throughout. Under sampling the "
@@ -51,9 +52,12 @@ def _named(case: Case, steps: Steps, multiplier: float, at: str) -> Iterator[Cau
         else None
     )
     matches: list[Match] = recognise(_written(case.claim.epsilon), setting, truth=truth)
-    if reading.lower is not None and case.claim.epsilon > reading.lower * (1 - NEAR):
+    low, high = reading.lower or 0.0, math.inf if reading.upper is None else reading.upper
+    if low * (1 - NEAR) < case.claim.epsilon < high * (1 + NEAR):
         # so near the truth, digits, steps or the rate are the likelier reason, and a rough match is chance
         matches = [m for m in matches if abs(m.difference) <= SHARP * m.epsilon]
+    if case.verdict == "holds":
+        matches = [m for m in matches if abs(m.difference) <= CLOSE * m.epsilon]
     if matches:
         first = matches[0]
         others = [name for match in matches[1:3] for name in match.names[:1]]
