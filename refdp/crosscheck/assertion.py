@@ -71,16 +71,20 @@ def assert_valid_epsilon(
         raise AccountingError(f"tolerance = {tolerance!r}: must be >= 0 and < 1")
     truth = Truth(ledger if isinstance(ledger, Ledger) else Ledger.from_json(ledger), delta)
     low = 0.0 if truth.lower is None else truth.lower
+    found = standing(claimed, low, truth.upper, side, allowed)
+    if found == "refuted":
+        raise AssertionError(_refuted(truth, claimed, low) if side == "upper" else _above(truth, claimed))
+    if found == "unconfirmed":
+        raise AssertionError(_unconfirmed(truth, claimed, side, truth.upper if side == "upper" else low))
+
+
+def standing(claimed: float, lower: float, upper: float, side: str, tolerance: float) -> str:
+    """ "refuted", "unconfirmed" or "valid": a claimed bound beside an enclosure of the true epsilon."""
     if side == "upper":
-        if claimed < low * (1 - ROUNDING):
-            raise AssertionError(_refuted(truth, claimed, low))
-        if claimed < truth.upper * (1 - allowed):
-            raise AssertionError(_unconfirmed(truth, claimed, "upper", truth.upper))
+        refuted, confirmed = claimed < lower * (1 - ROUNDING), claimed >= upper * (1 - tolerance)
     else:
-        if claimed > truth.upper * (1 + ROUNDING):
-            raise AssertionError(_above(truth, claimed))
-        if claimed > low * (1 + allowed):
-            raise AssertionError(_unconfirmed(truth, claimed, "lower", low))
+        refuted, confirmed = claimed > upper * (1 + ROUNDING), claimed <= lower * (1 + tolerance)
+    return "refuted" if refuted else "valid" if confirmed else "unconfirmed"
 
 
 def _real(name: str, value: Any, rule: str) -> float:

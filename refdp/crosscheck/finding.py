@@ -81,6 +81,11 @@ class Finding:
                 return other
         return self.seen
 
+    @property
+    def below(self) -> bool:
+        """Whether it is no upper bound even of what it seems to be for: no valid way of accounting gives it."""
+        return self.assumed.lower is not None and self.value < self.assumed.lower * (1 - SAME)
+
     def fits(self, truth: Truth) -> bool:
         """Whether the peer's method on this ledger gives its figure."""
         if self.method == "rdp":

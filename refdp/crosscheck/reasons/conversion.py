@@ -11,7 +11,7 @@ ORDER = 6
 
 def find(finding: Finding) -> Reason | None:
     """That another conversion, and not the default, gives the figure."""
-    if finding.method != "rdp":
+    if finding.below or finding.method != "rdp":
         return None
     default = finding.imitated_rdp(finding.assumed, CONVERSION).value
     if finding.same(default):

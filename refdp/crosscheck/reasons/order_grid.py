@@ -10,7 +10,7 @@ _LOSS = 1e-3  # relative; what a grid may cost without being worth a word
 
 def find(finding: Finding) -> Reason | None:
     """That refdp's RDP restricted to the grid gives the figure, and more orders a smaller one."""
-    if finding.method != "rdp" or finding.searches or not finding.orders:
+    if finding.below or finding.method != "rdp" or finding.searches or not finding.orders:
         return None
     truth, name = finding.assumed, finding.conversion or "balle2020"
     grid = truth.rdp_on_grid(finding.orders, name)

@@ -10,7 +10,7 @@ ORDER = 4
 
 def find(finding: Finding) -> Reason | None:
     """That refdp's own RDP, over all orders, is above the truth as well."""
-    if finding.method != "rdp":
+    if finding.below or finding.method != "rdp":
         return None
     truth = finding.assumed
     best = truth.rdp_best(finding.conversion or CONVERSION)

@@ -9,7 +9,7 @@ ORDER = 5.5
 
 def find(finding: Finding) -> Reason | None:
     """That refdp's RDP at whole orders gives the figure, and more orders a smaller one."""
-    if finding.method != "rdp" or finding.answer.get("search") != "integers":
+    if finding.below or finding.method != "rdp" or finding.answer.get("search") != "integers":
         return None
     whole = finding.imitated_rdp(finding.assumed)
     best = finding.assumed.rdp_best(finding.conversion or "balle2020")
