@@ -54,7 +54,10 @@ def limit(memory: int) -> None:
     """No more address space than this; no file longer than 64 MiB (a peer that prints without end)."""
     import resource
 
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    except (OSError, ValueError) as error:  # systems that know no such limit
+        print("no memory limit here:", error, file=sys.stderr)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 26, 1 << 26))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 
-from refdp.accounting import AccountingError, Bounds, Ledger, epsilon
+from refdp.accounting import AccountingError, Bounds, Ledger, Schedule, epsilon
 from refdp.accounting.accountant import CONVERSION
 from refdp.accounting.composition import Composition
 from refdp.accounting.conversions import CONVERSIONS
@@ -108,3 +109,15 @@ class Truth:
             except AccountingError:
                 self._under[neighboring] = None
         return self._under[neighboring]
+
+    @cached_property
+    def one_step_less(self) -> Truth | None:
+        """The same run a step shorter; None where it is not a single event of equal steps."""
+        ledger = self.ledger
+        if len(ledger.events) != 1:
+            return None
+        (event,) = ledger.events
+        if isinstance(event.noise, Schedule) or event.count < 2 or event.sampling.passes is not None:
+            return None
+        fewer = replace(event, count=event.count - 1)
+        return Truth(Ledger(ledger.neighboring, (fewer,), ledger.group_size), self.delta)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 from refdp.crosscheck.finding import Finding, Reason
 
 ORDER = 1
 
 
 def find(finding: Finding) -> Reason | None:
-    """That the figure is the Poisson run's."""
+    """What the ledger was taken for; a cause where that is another epsilon, and the peer's method gives it."""
     if finding.read_as is None:
         return None
-    true = finding.seen.upper
-    return Reason("sampler", f"{finding.read_as}, of which epsilon is {true:.6g}")
+    other = not math.isclose(finding.seen.upper, finding.truth.upper, rel_tol=1e-9)
+    explains = other and finding.fits(finding.assumed)
+    return Reason("sampler", f"{finding.read_as}, of which epsilon is {finding.seen.upper:.6g}", explains)
