@@ -15,7 +15,7 @@ NEAR, SHARP, CLOSE = 0.05, 1e-4, 2e-3  # a claim this near the truth, and matche
 
 
 def find(case: Case) -> Iterator[Cause]:
-    """Of any claim that differs from the truth; of one that holds, where the match is close enough to mean something."""
+    """Of any claim that differs from the truth; of one that holds, where the match is close enough."""
     steps = poisson_steps(case)
     if steps is None or not case.claim.epsilon > 0:
         return
