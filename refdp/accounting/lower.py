@@ -68,16 +68,15 @@ def _best_threshold(j: np.ndarray, logs: np.ndarray, error: float, scale: float,
 
 def _best_lower_tail(j: np.ndarray, logs: np.ndarray, error: float, scale: float, delta: float) -> float:
     """The same for the add direction: E = {S < y}, Q(E) = Phi(y / scale) against the mixture's tail."""
-    best = 0.0
     dropped = max(0.0, -math.expm1(min(0.0, float(logsumexp(logs)) - error)))  # mass not represented
-    for y in np.linspace(-8 * scale, float(j[-1]), 128):
-        log_q = float(log_ndtr(y / scale))
-        log_p = float(logsumexp(logs + log_ndtr((y - j) / scale))) + error
-        log_p = float(np.logaddexp(log_p, math.log(dropped) if dropped > 0 else -math.inf))
-        if log_q > math.log(delta):
-            gap = log_q + math.log1p(-math.exp(math.log(delta) - log_q)) - log_p
-            best = max(best, gap - 1e-12 * (abs(log_q) + abs(log_p) + 1))
-    return best
+    y = np.linspace(-8 * scale, float(j[-1]), 128)
+    log_q = log_ndtr(y / scale)
+    log_p = logsumexp(logs + log_ndtr((y[:, None] - j) / scale), axis=1) + error
+    log_p = np.logaddexp(log_p, math.log(dropped) if dropped > 0 else -math.inf)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        gap = np.where(log_q > math.log(delta), log_q + np.log1p(-np.exp(math.log(delta) - log_q)), -np.inf)
+        value = gap - log_p - 1e-12 * (np.abs(log_q) + np.abs(log_p) + 1)
+    return max(0.0, float(np.max(np.where(np.isnan(value), -np.inf, value))))
 
 
 def poisson_epsilon_lower(

@@ -43,7 +43,7 @@ class Reading:
         routes: {"pld": {"lower", "upper"}, "rdp": {"upper"}, "gaussian": ..., "test": {"lower"}}.
         noise_multiplier: the nominal one (of several the least, of a schedule its scale).
         needed: the nominal one at which the claimed epsilon would hold; None where out of reach.
-        counts: whether the verdict looks at it; the needed noise is solved for only then.
+        counts: whether the verdict looks at it; the needed noise and the attack on samples are worked out only then.
     """
 
     name: str
@@ -102,7 +102,7 @@ def read(
         routes["gaussian"] = dict(bounds.gaussian)
     notes = list(bounds.notes)
     lower, upper = bounds.lower, bounds.upper
-    test = _test(ledger, delta, batches, takes_part)
+    test = _test(ledger, delta, batches, takes_part) if counts or batches else None
     if test is not None:
         routes["test"] = {"lower": test}
         if lower is None or test > lower:

@@ -192,7 +192,7 @@ def _if_rounded(
 
 def _end(claim: Claim, ledger: Ledger, noise: float, rate: float) -> float | None:
     less = grouped(_resampled(scaled(ledger, noise), rate), _BINS, "up")
-    found = read("rounded", less, 0.0, claim.delta, **_shuffled(claim, less))
+    found = read("rounded", less, 0.0, claim.delta, counts=False, **_shuffled(claim, less))
     return found.lower
 
 
