@@ -71,17 +71,18 @@ def answer(accountant: str, case: dict) -> dict:
 
 
 def _grid(config: Any, event: dict) -> dict:
-    """Its orders, and one step's RDP at each by the accountant that it makes."""
+    """Its orders, and one step's RDP at each by the accountant that it makes; dp-accounting converts none <= 1.01."""
     cells: list[dict] = []
+    used = [i for i, order in enumerate(config.orders) if order > 1.01]
     dp = import_module("dp_accounting")
     if event["scheme"] != "without-replacement":
         steps = event["steps"]
         for noise, _ in steps[:: max(1, len(steps) // MAX_CELLS)][:MAX_CELLS]:
             tool = config.create_accountant()
             tool.compose(dp.PoissonSampledDpEvent(event["rate"], dp.GaussianDpEvent(noise)))
-            values = [float(r) for r in tool._rdp]
+            values = [float(tool._rdp[i]) for i in used]
             cells.append({"rate": event["rate"], "noise_multiplier": noise, "rdp": values})
-    return {"orders": [float(a) for a in config.orders], "order": None, "cells": cells}
+    return {"orders": [float(config.orders[i]) for i in used], "order": None, "cells": cells}
 
 
 def _sizes(rate: float, records: int | None) -> tuple[int, int]:
