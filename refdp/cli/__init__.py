@@ -7,7 +7,6 @@ cross-check disagrees; 130 interrupted.
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -15,38 +14,32 @@ from collections.abc import Sequence
 import click
 
 import refdp
+from refdp.cli.lazy import LazyGroup
 from refdp.errors import BudgetError
 
 _COMMANDS = {
-    "epsilon": "Epsilon of a run or a ledger at delta, as bounds from both sides.",
-    "delta": "The other way round: delta of a run or a ledger at epsilon.",
-    "calibrate": "Smallest noise multiplier whose upper bound keeps a target epsilon; or most steps, largest rate.",
-    "train": "One training run at a budget that is kept.",
-    "sweep": "A grid of runs: table, summary, pictures. No arguments: 7 x 3 x 3 runs and 3 baselines.",
-    "audit": "Is a claimed epsilon true? Recompute it from what was really run.",
-    "crosscheck": "refdp beside other tools on the same input.",
-    "data": "Data sets: list, fetch, verify.",
+    "epsilon": ("refdp.cli.epsilon", "Epsilon of a run or a ledger at delta, as bounds from both sides."),
+    "delta": ("refdp.cli.delta", "The other way round: delta of a run or a ledger at epsilon."),
+    "calibrate": (
+        "refdp.cli.calibrate",
+        "Smallest noise multiplier whose upper bound keeps a target epsilon; or most steps, largest rate.",
+    ),
+    "train": ("refdp.cli.train", "One training run at a budget that is kept."),
+    "sweep": (
+        "refdp.cli.sweep",
+        "A grid of runs: table, summary, pictures. No arguments: 7 x 3 x 3 runs and 3 baselines.",
+    ),
+    "audit": ("refdp.cli.audit", "Is a claimed epsilon true? Recompute it from what was really run."),
+    "crosscheck": ("refdp.cli.crosscheck", "refdp beside other tools on the same input."),
+    "data": ("refdp.cli.data", "Data sets: list, fetch, verify."),
 }
 
 
-class _Lazy(click.Group):
-    """A group whose commands are imported when used, so that ``--help`` and errors come at once."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        command: click.Command = getattr(importlib.import_module(f"refdp.cli.{cmd_name}"), cmd_name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
-
-
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=LazyGroup,
+    members=_COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(refdp.__version__, prog_name="refdp")
 def cli() -> None:
     """Reference DP-SGD, and an accountant that bounds epsilon from both sides."""
