@@ -35,7 +35,7 @@ class Outcome:
         version: the package's, where it could be imported.
         answer: the peer's own document, where the status is "ok".
         seconds: of its answer, without importing the package; of the whole process where it gave none.
-        peak_memory_bytes: the largest resident size of its process, the package included (where it was cut off, at
+        peak_memory_bytes: the largest resident size of its process, the package included (where it crashed, at
             least the size of this one).
     """
 
@@ -92,13 +92,13 @@ def _wait(
     process: subprocess.Popen[bytes], until: float, stop: threading.Event | None
 ) -> tuple[int | None, int]:
     """(exit code, or None where it was cut off; peak resident bytes)."""
-    late, pause = False, 0.002
+    late, own, pause = False, 0, 0.002
     while True:
         pid, status, used = os.wait4(process.pid, os.WNOHANG)
         if pid:
             break
         if time.monotonic() > until or (stop is not None and stop.is_set()):
-            late = True
+            late, own = True, _own_peak(process.pid)
             _end_group(process.pid)
             _, status, used = os.wait4(process.pid, 0)
             break
@@ -107,7 +107,16 @@ def _wait(
     process.returncode = os.waitstatus_to_exitcode(status)
     _end_group(process.pid)  # what it may have left behind
     peak = used.ru_maxrss * (1 if os.uname().sysname == "Darwin" else 1024)
-    return None if late else process.returncode, peak
+    return (None, own or peak) if late else (process.returncode, peak)
+
+
+def _own_peak(pid: int) -> int:
+    """Largest resident size of a running process without the one that started it; 0 where the system does not tell."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    except (OSError, ValueError, StopIteration):
+        return 0
 
 
 def _end_group(group: int) -> None:

@@ -44,6 +44,8 @@ def test_the_peak_is_the_peers_own(tmp_path: Path) -> None:
         tmp_path, 'x = bytearray(150 * 2**20); x[::4096] = b"x" * len(x[::4096])\nreturn {"epsilon": 1.0}'
     )
     assert big.peak_memory_bytes > 150 * 2**20
+    hung = put(tmp_path, "import time; time.sleep(60)", timeout=0.7)
+    assert 0 < hung.peak_memory_bytes < 2**27
 
 
 def test_a_hang_is_cut_off(tmp_path: Path) -> None:
