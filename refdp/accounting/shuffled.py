@@ -11,6 +11,7 @@ many    sum_e w_e max_t y_et >= c. With the record at least N(2 V, V) exceeds c,
         the union bound over the m^E choices of one batch an epoch, at most
         sum_k (E choose k) (m - 1)^k P(N(a_k, V) >= c), a_k being V less the k smallest w (0 under replace-one).
 one     max_t y_t >= c in one epoch, by the products of normal distributions, as they stand.
+Both also after adding up k batches at a time (ceil(m / k) of them, of noise sqrt(k) s), which pays at large noise.
 At m = 1 under zero-out the first is the exact Gaussian curve. Batches that are noisier within an epoch than their
 least noisy one are covered by giving all of them the greatest noise of the epoch: post-processing.
 
@@ -62,10 +63,16 @@ def shuffle_epsilon_lower(
     if noise[0] < 1e-100:
         return math.inf if present * (1 - _MARGIN) > delta else 0.0
     without = 1.0 if neighboring == ZERO_OUT else 0.0
-    best = _one(float(noise[0]), batches, delta, without, present)
-    for epochs in sorted({*(2**k for k in range(len(noise).bit_length())), len(noise)}):
-        best = max(best, _many(noise[:epochs], batches, delta, without, present))
-    return best
+    best, pool = 0.0, 1
+    while True:
+        left = -(-batches // pool)
+        louder = noise * (math.sqrt(pool) * (1 + 1e-15))
+        best = max(best, _one(float(louder[0]), left, delta, without, present))
+        for epochs in sorted({*(2**k for k in range(len(noise).bit_length())), len(noise)}):
+            best = max(best, _many(louder[:epochs], left, delta, without, present))
+        if left == 1:
+            return best
+        pool *= 2
 
 
 def _many(noise: np.ndarray, batches: int, delta: float, without: float, present: float) -> float:

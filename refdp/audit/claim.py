@@ -17,6 +17,7 @@ it is left out, figures with 3 to 7 digits *may* have been, and the claim gets t
 from __future__ import annotations
 
 import math
+import unicodedata
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,14 +63,14 @@ class Run:
     drop_last: bool | None = None
 
     def __post_init__(self) -> None:
-        _number("run.epochs", self.epochs, "must be finite and > 0", lambda x: 0 < x < math.inf)
+        _number("run.epochs", self.epochs, "must be > 0 and at most 1e6", lambda x: 0 < x <= 1e6)
         for name in ("dataset_size", "batch_size"):
             _whole(f"run.{name}", getattr(self, name), 1)
         if self.batch_size > self.dataset_size:
             raise RefDPError(
                 f"run.batch_size = {self.batch_size}: must not exceed the {self.dataset_size} records; mend one"
             )
-        if self.drop_last not in (None, True, False):
+        if self.drop_last is not None and not isinstance(self.drop_last, bool):
             raise RefDPError(f"run.drop_last = {self.drop_last!r}: must be true or false")
 
 
@@ -264,6 +265,8 @@ def _text(document: dict[str, Any], key: str) -> str:
     value = document.get(key, "")
     if not isinstance(value, str):
         raise RefDPError(f"claim: {key} = {value!r}: must be text")
+    if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t" for c in value):
+        raise RefDPError(f"claim: {key} holds a control character or half a surrogate pair; leave it out")
     return value
 
 

@@ -7,8 +7,11 @@ is a little more noise than the least that will do, never less.
 from __future__ import annotations
 
 import dataclasses
+import math
+import time
 
 from refdp.accounting import Ledger, Release, Schedule, epsilon_upper
+from refdp.accounting.grouping import distinct, grouped
 from refdp.accounting.search import least
 
 BINS = 96
@@ -40,23 +43,38 @@ def nominal(ledger: Ledger) -> float | None:
     return min(values, default=None)
 
 
+class _Late(Exception):
+    """The time for it is over."""
+
+
 def noise_needed(
-    ledger: Ledger, epsilon: float, delta: float, reference: float | None = None
-) -> float | None:
-    """Least nominal multiplier at which the upper bound is at most ``epsilon``; None: out of reach.
+    ledger: Ledger, epsilon: float, delta: float, reference: float | None = None, *, seconds: float = 8.0
+) -> tuple[float | None, str]:
+    """(least nominal multiplier at which the upper bound is at most ``epsilon``, remark).
+
+    None where it is out of reach. Where the time is over first, the least one found by then, with a remark.
 
     Args:
         reference: what the ledger's own noise is called (``nominal(ledger)`` by default).
     """
     reference = nominal(ledger) if reference is None else reference
     if reference is None or not reference > 0 or not epsilon > 0:
-        return None
-    found = least(
-        lambda x: epsilon_upper(scaled(ledger, x / reference), delta, bins=BINS),
-        epsilon,
-        _SMALLEST,
-        _LARGEST,
-        reference,
-        tolerance=1e-6,
-    )
-    return None if found is None else found.x
+        return None, ""
+    fewer = grouped(ledger, BINS, "down") if distinct(ledger) > BINS else ledger
+    begin, keeps = time.monotonic(), [math.inf]
+
+    def upper(x: float) -> float:
+        if time.monotonic() - begin > seconds:
+            raise _Late
+        found = epsilon_upper(scaled(fewer, x / reference), delta, bins=BINS)
+        if found <= epsilon:
+            keeps.append(x)
+        return found
+
+    try:
+        found = least(upper, epsilon, _SMALLEST, _LARGEST, reference, tolerance=1e-6)
+    except _Late:
+        best = min(keeps)
+        remark = "the needed noise was not solved for to the end in the time allowed"
+        return (best if best < math.inf else None), remark
+    return (None if found is None else found.x), ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from typing import Any
 
 from refdp.audit.causes.base import figure, interval
@@ -28,7 +29,9 @@ def draw(audits: list[Audit], kind: str) -> bytes:
             "the picture needs matplotlib, which refdp's installation brings; pip install refdp"
         ) from None
     lines = sum(len(audit.readings) for audit in audits)
-    with rc_context({"svg.hashsalt": "refdp", "svg.fonttype": "none"}):
+    style = rc_context({"svg.hashsalt": "refdp", "svg.fonttype": "none", "text.parse_math": False})
+    with style, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # a title in a script that the font lacks
         picture = Figure(figsize=(8.0, 1.3 + 0.42 * lines), dpi=130, layout="constrained")
         FigureCanvasAgg(picture)
         _rows(picture.subplots(), audits)

@@ -17,17 +17,19 @@ import numpy as np
 
 from refdp.accounting import (
     AccountingError,
-    GaussianEvent,
     Ledger,
     QuantileEvent,
     Schedule,
     epsilon,
+    epsilon_upper,
     shuffle_epsilon_lower,
 )
 from refdp.accounting.composition import Composition
-from refdp.audit.needed import noise_needed, nominal
+from refdp.accounting.grouping import distinct
+from refdp.audit.epochs import Shuffled
+from refdp.audit.needed import BINS, noise_needed, nominal
 
-_ALONG = (GaussianEvent, QuantileEvent)  # all others' contributions can point the other way in one direction
+LOOSE = 1e-3
 SLACK = 1e-6  # relative, by which two routes may miss each other before it counts as a contradiction
 
 
@@ -44,6 +46,8 @@ class Reading:
         noise_multiplier: the nominal one (of several the least, of a schedule its scale).
         needed: the nominal one at which the claimed epsilon would hold; None where out of reach.
         counts: whether the verdict looks at it; the needed noise and the attack on samples are worked out only then.
+        refutes: whether its lower bound may refute the claim.
+        shuffled: the epochs its lower bound rests on.
     """
 
     name: str
@@ -56,6 +60,8 @@ class Reading:
     needed: float | None
     notes: tuple[str, ...] = field(default=())
     counts: bool = True
+    refutes: bool = True
+    shuffled: Shuffled | None = None
 
     def to_json(self) -> dict[str, Any]:
         """One entry of a ``refdp-audit/1`` document's ``readings``."""
@@ -77,8 +83,8 @@ def read(
     claimed: float,
     delta: float,
     *,
-    batches: int | None = None,
-    takes_part: float = 1.0,
+    shuffled: Shuffled | None = None,
+    refutes: bool = True,
     unbounded: str | None = None,
     counts: bool = True,
     noise_multiplier: float | None = None,
@@ -87,8 +93,8 @@ def read(
 
     Args:
         claimed: the epsilon that the needed noise is solved for.
-        batches: of a shuffled epoch, for its lower bound; None where not known.
-        takes_part: chance that a record is in any batch of a shuffled epoch.
+        shuffled: the epochs, where batches were shuffled and enough is known for a lower bound.
+        refutes: whether its lower bound may refute the claim.
         noise_multiplier: what the ledger's noise is called; ``nominal(ledger)`` by default.
         unbounded: why no upper bound may be stated, where something was run that no ledger holds.
     """
@@ -102,7 +108,10 @@ def read(
         routes["gaussian"] = dict(bounds.gaussian)
     notes = list(bounds.notes)
     lower, upper = bounds.lower, bounds.upper
-    test = _test(ledger, delta, batches, takes_part) if counts or batches else None
+    if distinct(ledger) > BINS and (upper is None or lower is None or upper > lower * (1 + LOOSE)):
+        grouped = epsilon_upper(ledger, delta, bins=BINS)  # rarely, but then much, tighter than all of them
+        upper = grouped if upper is None else min(upper, grouped)
+    test = _test(ledger, delta, shuffled) if counts or shuffled else None
     if test is not None:
         routes["test"] = {"lower": test}
         if lower is None or test > lower:
@@ -110,7 +119,10 @@ def read(
             notes = [note for note in notes if "no lower bound known" not in note]
     _agree(name, routes, upper, lower)
     noise = nominal(ledger) if noise_multiplier is None else noise_multiplier
-    needed = noise_needed(ledger, claimed, delta, noise) if unbounded is None and counts else None
+    needed: float | None = None
+    if unbounded is None and counts:
+        needed, late = noise_needed(ledger, claimed, delta, noise)
+        notes += [late] if late else []
     if unbounded is not None:
         lower, upper = None, None
         notes.append(unbounded)
@@ -125,19 +137,16 @@ def read(
         needed,
         tuple(dict.fromkeys(notes)),
         counts,
+        refutes,
+        shuffled,
     )
 
 
-def _test(ledger: Ledger, delta: float, batches: int | None, takes_part: float) -> float | None:
+def _test(ledger: Ledger, delta: float, shuffled: Shuffled | None) -> float | None:
     """A lower bound from an attack, where one is known."""
-    released = [event for event in ledger.events if not event.is_no_op()]
-    if {event.sampling.scheme for event in released} == {"shuffle"}:
-        charges = ledger.charges()
-        if batches is None or not all(type(event) in _ALONG for event in released):
-            return None
-        epochs = [np.repeat(c.multipliers, c.counts.astype(np.int64)) for c in charges]
-        noise = np.concatenate(epochs) * (1 + 1e-14)  # a release of two sums is rounded down
-        return shuffle_epsilon_lower(noise, batches, delta, ledger.neighboring, takes_part=takes_part)
+    schemes = {event.sampling.scheme for event in ledger.events if not event.is_no_op()}
+    if schemes == {"shuffle"}:
+        return None if shuffled is None else _shuffle_test(ledger, delta, shuffled)
     whole = Composition.of(ledger)
     if not whole.sampled or whole.unattained:
         return None
@@ -145,6 +154,25 @@ def _test(ledger: Ledger, delta: float, batches: int | None, takes_part: float) 
         return whole.test_lower(delta)
     except AccountingError:
         return None
+
+
+def _shuffle_test(ledger: Ledger, delta: float, shuffled: Shuffled) -> float:
+    """The attack on the gradients; with an un-noised count, on that: a record changes its batch's count for certain.
+
+    A noisy centred count (sensitivity 1/2) joins the gradient: all others' counts, too, can point the other way. A
+    count of another sensitivity is left out of sight, which is post-processing.
+    """
+    greatest = shuffled.greatest
+    counts = [event for event in ledger.events if isinstance(event, QuantileEvent) and not event.is_no_op()]
+    if any(event.count_noise == 0 for event in counts):
+        greatest = np.zeros(1)
+    elif len(counts) == 1 and len(ledger.events) == 1 and counts[0].sensitivity == 0.5:
+        with np.errstate(divide="ignore"):
+            joined = 1.0 / np.hypot(1.0 / greatest, 0.5 / counts[0].count_noise)
+        greatest = joined * (1 + 1e-14)
+    return shuffle_epsilon_lower(
+        greatest, shuffled.batches, delta, ledger.neighboring, takes_part=shuffled.takes_part
+    )
 
 
 def _agree(name: str, routes: dict[str, dict[str, Any]], upper: float | None, lower: float | None) -> None:

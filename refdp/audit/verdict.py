@@ -20,17 +20,19 @@ from typing import Any
 
 from refdp.accounting import Ledger, epsilon_upper
 from refdp.accounting.grouping import distinct, grouped
-from refdp.audit.actual import BY_EPOCH, actual_ledger
+from refdp.audit.actual import actually
 from refdp.audit.causes import Case, Cause, find_causes
 from refdp.audit.causes.base import figure, interval
 from refdp.audit.causes.divisor import UNBOUNDED, is_private
 from refdp.audit.claim import Claim
+from refdp.audit.epochs import shuffled
 from refdp.audit.needed import nominal, scaled
 from refdp.audit.reading import Reading, read
 from refdp.audit.steps import step_counts
 
 REFUTED, HOLDS, UNDECIDED = "refuted", "holds", "undecided"
 SCHEMA = "refdp-audit/1"
+Rounded = tuple[tuple[str, float | None, float | None], ...]
 _BINS = 128  # multipliers that the ends of a rounding are computed on, grouped outwards
 
 
@@ -96,71 +98,60 @@ def audit(claim: Claim) -> Audit:
     readings = tuple(_readings(claim))
     by_steps = tuple(_by_steps(claim, readings[0]))
     verdict = decide(claim, readings)
-    rounded: tuple[tuple[str, float | None, float | None], ...] = ()
+    rounded: Rounded = ()
     if claim.rounding.any() and verdict != UNDECIDED:
         rounded = tuple(_if_rounded(claim, readings))
-        verdict = _with_rounding(claim, verdict, rounded)
+        verdict = _with_rounding(claim, verdict, readings, rounded)
     case = Case(claim, readings, verdict, rounded, by_steps)
     return Audit(claim, verdict, readings, by_steps, find_causes(case))
 
 
 def decide(claim: Claim, readings: tuple[Reading, ...]) -> str:
     """The verdict with all inputs as written."""
-    if any(r.lower is not None and r.lower > claim.epsilon for r in readings):
+    if any(r.refutes and r.lower is not None and r.lower > claim.epsilon for r in readings):
         return REFUTED
     if all(r.upper is not None and r.upper <= claim.epsilon for r in readings):
         return HOLDS
     return UNDECIDED
 
 
-def _with_rounding(
-    claim: Claim, verdict: str, rounded: tuple[tuple[str, float | None, float | None], ...]
-) -> str:
-    high = float(claim.epsilon) + claim.rounding.epsilon
-    if verdict == REFUTED and not any(low is not None and low > high for _, low, _ in rounded):
+def _with_rounding(claim: Claim, verdict: str, readings: tuple[Reading, ...], rounded: Rounded) -> str:
+    """A refutation must survive all that the inputs may stand for; of declared ones, "holds" too."""
+    half = claim.rounding.epsilon
+    ends = [(r, low, high) for r, (_, low, high) in zip(readings, rounded, strict=True)]
+    if verdict == REFUTED and not any(
+        r.refutes and low is not None and low > claim.epsilon + half for r, low, _ in ends
+    ):
         verdict = UNDECIDED
-    if verdict != REFUTED and claim.rounding.declared:
-        within = all(upper is not None and upper <= high for _, _, upper in rounded)
+    if verdict == HOLDS and claim.rounding.declared:
+        within = all(high is not None and high <= claim.epsilon - half for _, _, high in ends)
         verdict = HOLDS if within else UNDECIDED
     return verdict
 
 
 def _readings(claim: Claim) -> Iterator[Reading]:
-    yield read("as accounted", claim.ledger, claim.epsilon, claim.delta, **_shuffled(claim, claim.ledger))
+    yield read(
+        "as accounted",
+        claim.ledger,
+        claim.epsilon,
+        claim.delta,
+        shuffled=shuffled(claim, claim.ledger.events),
+    )
     if claim.actual.is_known():
-        ledger = actual_ledger(claim)
-        unbounded = UNBOUNDED if is_private(ledger.events, claim.actual.divisor) else None
-        if unbounded is None and ledger == claim.ledger:
+        ran = actually(claim)
+        unbounded = UNBOUNDED if is_private(ran.ledger, claim.actual.divisor) else None
+        if unbounded is None and ran.ledger == claim.ledger:
             return
         yield read(
             "as run",
-            ledger,
+            ran.ledger,
             claim.epsilon,
             claim.delta,
+            shuffled=ran.shuffled,
+            refutes=not ran.stricter,
             unbounded=unbounded,
-            noise_multiplier=nominal(claim.ledger if claim.actual.events is None else ledger),
-            **_shuffled(claim, ledger),
+            noise_multiplier=nominal(claim.ledger if claim.actual.events is None else ran.ledger),
         )
-
-
-def _shuffled(claim: Claim, ledger: Ledger) -> dict[str, Any]:
-    """Batches of an epoch, and the chance to be in one, where a ledger's batches are shuffled and that is known."""
-    schemes = {event.sampling.scheme for event in ledger.events if not event.is_no_op()}
-    if schemes != {"shuffle"}:
-        return {}
-    run = claim.run
-    if run is not None:
-        full, rest = divmod(run.dataset_size, run.batch_size)
-        if rest and run.drop_last is not False:
-            taken = full * run.batch_size / run.dataset_size
-            return {"batches": full + (run.drop_last is None), "takes_part": taken}
-        return {"batches": full + bool(rest)}
-    sampled = [e for e in claim.ledger.events if e.sampling.scheme not in BY_EPOCH and not e.is_no_op()]
-    epochs = sum(e.count * (e.sampling.epochs or 0) for e in ledger.events)
-    steps = claim.actual.steps or sum(e.count for e in sampled)
-    if not sampled or epochs > steps:
-        return {}
-    return {"batches": -(-steps // epochs)}
 
 
 def _by_steps(claim: Claim, accounted: Reading) -> Iterator[Reading]:
@@ -185,15 +176,15 @@ def _if_rounded(
     for reading in readings:
         lower, upper = reading.lower, reading.upper
         if noise or rate:
-            lower = None if lower is None else _end(claim, reading.ledger, 1 + noise, 1 - rate)
+            lower = None if lower is None else _lower_end(claim, reading, 1 + noise, 1 - rate)
             upper = None if upper is None else _upper_end(claim, reading.ledger, 1 - noise, 1 + rate)
         yield reading.name, lower, upper
 
 
-def _end(claim: Claim, ledger: Ledger, noise: float, rate: float) -> float | None:
-    less = grouped(_resampled(scaled(ledger, noise), rate), _BINS, "up")
-    found = read("rounded", less, 0.0, claim.delta, counts=False, **_shuffled(claim, less))
-    return found.lower
+def _lower_end(claim: Claim, reading: Reading, noise: float, rate: float) -> float | None:
+    less = grouped(_resampled(scaled(reading.ledger, noise), rate), _BINS, "up")
+    epochs = None if reading.shuffled is None else reading.shuffled.scaled(noise)
+    return read("rounded", less, 0.0, claim.delta, shuffled=epochs, counts=False).lower
 
 
 def _upper_end(claim: Claim, ledger: Ledger, noise: float, rate: float) -> float:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 import refdp
 from refdp.accounting import NEIGHBORING, SCHEMES
@@ -98,7 +99,9 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command()
 @_options
 @output_options
+@click.pass_context
 def claim(
+    ctx: click.Context,
     as_json: bool,
     quiet: bool,
     examples: bool,
@@ -124,8 +127,11 @@ def claim(
     for path, kinds in ((html_file, (".html", ".htm")), (plot, (".png", ".pdf", ".svg"))):
         _check_target(path, kinds)
     if example is not None:
-        if any(value is not None for value in (options["file"], options["claimed_epsilon"])):
-            raise RefDPError(f"--example {example}: give it alone, without a file or a claim in flags")
+        others = [name for name in options if ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE]
+        if others:
+            raise RefDPError(
+                f"--example {example}: says it all; give it without {others[0].replace('_', '-')}"
+            )
         asked = example_claim(example)
     else:
         asked = claim_from(output, **options)
@@ -157,6 +163,8 @@ def _check_target(path: str | None, kinds: tuple[str, ...]) -> None:
     option = "--html" if ".html" in kinds else "--plot"
     if Path(path).suffix.lower() not in kinds:
         raise RefDPError(f"{option} {path!r}: must end in {', '.join(kinds)}")
+    if Path(path).is_dir():
+        raise RefDPError(f"{option} {path!r}: is a folder; give a file's name")
     if not Path(path).parent.is_dir():
         raise RefDPError(f"{option} {path!r}: its folder does not exist; make it first")
 

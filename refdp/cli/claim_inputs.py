@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from refdp.accounting import Ledger
 from refdp.audit import Claim
-from refdp.audit.claim import SCHEMA
+from refdp.audit.claim import ROUNDABLE, SCHEMA
 from refdp.audit.importers import Imported, read_record
+from refdp.audit.importers.source import open_source
 from refdp.cli.inputs import read_text
 from refdp.cli.ledger_flags import ledger_family
 from refdp.cli.output import Output
@@ -62,18 +62,28 @@ def claim_from(output: Output, *, file: str | None, record_format: str | None, *
 
 def _claim_text(file: str, record_format: str | None) -> str | None:
     """The text of a claim file; None where the file is something else."""
+    if file == "-":
+        text = read_text(file)
+        if record_format not in (None, "claim") or f'"{SCHEMA[:11]}' not in text:
+            raise RefDPError(
+                "'-': only a claim (refdp-claim/1) is read from standard input; save a record to a file"
+            )
+        return text
     if record_format not in (None, "claim"):
         return None
-    if record_format == "claim" or file == "-":
-        return read_text(file)
-    path = Path(file)
-    if path.is_dir() or path.suffix.lower() not in (".json", ".txt", ""):
+    try:
+        source = open_source(file)
+    except RefDPError as error:
+        raise RefDPError(f"{file!r}: {error}") from None
+    if record_format is None and (source.is_directory or source.is_zip):
         return None
     try:
-        text = path.read_text(encoding="utf-8") if path.stat().st_size < 2**26 else ""
-    except (OSError, UnicodeDecodeError):
+        text = source.text
+    except RefDPError as error:
+        if record_format == "claim":
+            raise RefDPError(f"{file!r}: {error}") from None
         return None  # the importers say what is wrong with it
-    return text if f'"{SCHEMA[:11]}' in text else None
+    return text if record_format == "claim" or f'"{SCHEMA[:11]}' in text else None
 
 
 def _told(file: str, make: Any) -> Claim:
@@ -125,15 +135,34 @@ def _document(
         document["actual_sampling"] = _sampling(flags, run, facts)
     elif flags["actual_epochs"] is not None or flags["actual_rate"] is not None:
         raise RefDPError("--actual-epochs, --actual-rate: need --actual-sampling beside them")
+    elif imported is not None:
+        _check_sampler(facts)
     if flags["count_noise"] is not None:
         document["adaptive_clipping"] = {"count_noise": flags["count_noise"]}
     if flags["rounded"] is not None:
         words = [word.strip().replace("-", "_") for word in flags["rounded"].split(",")]
-        document["rounded"] = {"all": True, "none": False}.get(flags["rounded"].strip(), words)
+        if len(words) > 1 and {"all", "none"} & set(words):
+            raise RefDPError(f"--rounded {flags['rounded']}: all and none stand alone")
+        bad = [word for word in words if word not in (*ROUNDABLE, "all", "none")]
+        if bad:
+            raise RefDPError(f"--rounded {bad[0]!r}: must be all, none, or some of {', '.join(ROUNDABLE)}")
+        document["rounded"] = {"all": True, "none": False}.get(words[0], words)
     if imported is not None:
         document["notes"] = "; ".join(imported.notes)
         document["title"] = f"{imported.format} record"
     return document
+
+
+def _check_sampler(facts: dict[str, Any]) -> None:
+    """Refuse to take Poisson sampling for what a record itself says was something else."""
+    says = facts.get("sampler")
+    other = isinstance(says, str) and "poisson" not in says.lower()
+    if other or facts.get("poisson_sampling") is False:
+        what = f"sampler: {says}" if other else "poisson_sampling: false"
+        raise RefDPError(
+            f"--actual-sampling: is needed, because the record says how batches were drawn ({what}); give shuffle, "
+            "fixed-order or what it was, or poisson if it was that after all"
+        )
 
 
 def _given(run: RunFlags) -> dict[str, Any]:
@@ -163,6 +192,9 @@ def _sampling(flags: dict[str, Any], run: RunFlags, facts: dict[str, Any]) -> di
         "fixed-order": ("epochs",),
         "balls-and-bins": ("bins", "epochs"),
     }.get(scheme, ())
+    for name, option in (("epochs", "actual_epochs"), ("rate", "actual_rate")):
+        if flags[option] is not None and name not in takes:
+            raise RefDPError(f"--{option.replace('_', '-')}: has no meaning under --actual-sampling {scheme}")
     missing = [name for name in takes if values[name] is None]
     if missing:
         option = {"rate": "--actual-rate", "epochs": "--actual-epochs"}.get(

@@ -84,6 +84,16 @@ def check_the_worst_position_is_charged() -> None:
     assert sorted(float(e.noise) for e in shuffled.ledger.events) == [1.0, 1.0]  # type: ignore[arg-type]
 
 
+def check_the_lower_bound_takes_the_greatest_noise() -> None:
+    """Pinned: 4 epochs of 99 steps at 100 and one at .5 cost at most 9.46 shuffled (revealing where a record falls, a
+    mixture over Binomial(4, .01)); a lower bound from the least noise of each epoch said 24."""
+    events = [poisson(m, 0.01, n) for _ in range(4) for m, n in ((100.0, 99), (0.5, 1))]
+    found = audited(events, 14.0, actual_sampling={"scheme": "shuffle", "epochs": 4})
+    assert found.readings[1].lower is not None
+    assert found.readings[1].lower <= 9.46
+    assert found.verdict != "refuted"
+
+
 def check_schedules_are_composed() -> None:
     """A cosine schedule of the claim's harmonic mean is refuted, and the mean is named."""
     cosine = {

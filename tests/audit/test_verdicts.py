@@ -21,7 +21,7 @@ from refdp.accounting import (
     epsilon,
     shuffle_epsilon_lower,
 )
-from refdp.audit import Claim, actual, audit, needed, reading, verdict
+from refdp.audit import Claim, actual, audit, epochs, needed, reading, verdict
 from refdp.audit.causes import loader, noise
 from refdp.audit.claim import Run
 from refdp.audit.steps import step_counts
@@ -51,8 +51,8 @@ FAULTS: dict[str, tuple[Any, str, Any, Callable[[], None]]] = {
     ),
     "only_what_was_accounted": (
         verdict,
-        "actual_ledger",
-        lambda c: c.ledger,
+        "actually",
+        lambda c: actual.Ran(c.ledger),
         checks.check_what_was_run_counts,
     ),
     "no_lower_bound_for_shuffling": (
@@ -70,14 +70,20 @@ FAULTS: dict[str, tuple[Any, str, Any, Callable[[], None]]] = {
     "needed_noise_too_small": (
         reading,
         "noise_needed",
-        lambda *a: (needed.noise_needed(*a) or 0) * 0.99,
+        lambda *a: ((needed.noise_needed(*a)[0] or 0) * 0.99, ""),
         checks.check_enough_noise_is_needed,
     ),
     "any_position_is_charged": (
-        actual,
-        "by_epoch",
-        lambda steps, epochs: steps.reshape(epochs, -1)[:, ::-1].cumsum(axis=1),
+        epochs.Cut,
+        "worst_position",
+        lambda cut: cut.table[:, -1],
         checks.check_the_worst_position_is_charged,
+    ),
+    "least_noise_for_the_lower_bound_too": (
+        epochs.Cut,
+        "greatest",
+        lambda cut: cut.table.min(axis=1),
+        checks.check_the_lower_bound_takes_the_greatest_noise,
     ),
     "widened_the_wrong_way": (
         verdict,
@@ -301,3 +307,218 @@ def test_a_refutation_without_any_other_reason_still_has_one() -> None:
     found = checks.audited([checks.poisson(1.0)], 0.123456789012)
     assert [cause.id for cause in found.causes] == ["too-little-noise"]
     assert noise.ORDER > loader.ORDER
+
+
+def fixed(noise: float, passes: int, count: int = 1) -> dict[str, Any]:
+    sampling = {"scheme": "fixed-order", "epochs": passes}
+    return {"mechanism": "gaussian", "noise_multiplier": noise, "sampling": sampling, "count": count}
+
+
+QUANTILE = checks.poisson(5.0) | {"mechanism": "quantile", "count_noise": 2.0}
+
+
+def test_a_statistic_is_kept_under_another_sampler() -> None:
+    """Pinned: it was lost, and the claim of .8 held."""
+    run = {"scheme": "fixed-order", "epochs": 1}
+    found = checks.audited([QUANTILE], 0.8, actual_sampling=run)
+    joined = (1 / 25 + 1 / 16) ** -0.5
+    bounds = epsilon(Ledger("zero-out", (GaussianEvent(joined, Sampling("fixed-order", epochs=1)),)), 1e-5)
+    assert found.readings[1].upper == pytest.approx(bounds.upper, rel=1e-9)
+    assert found.verdict == "refuted"
+
+
+@pytest.mark.parametrize(
+    ("events", "more", "says"),
+    [
+        (
+            [fixed(5.0, 1, 5)],
+            {"actual_sampling": {"scheme": "fixed-order", "epochs": 25}},
+            "count epochs of their own",
+        ),
+        (
+            [fixed(5.0, 1), fixed(4.0, 1)],
+            {"actual_sampling": {"scheme": "shuffle", "epochs": 2}},
+            "count epochs",
+        ),
+        (
+            [fixed(5.0, 20), checks.poisson(5.0)],
+            {"actual_sampling": {"scheme": "fixed-order", "epochs": 1}},
+            "count",
+        ),
+        ([fixed(5.0, 20)], {"actual_sampling": {"scheme": "poisson", "rate": 0.1}}, "counts epochs"),
+        (
+            [QUANTILE, checks.poisson(5.0)],
+            {"actual_sampling": {"scheme": "fixed-order", "epochs": 2}},
+            "differ in more",
+        ),
+        (
+            [
+                {
+                    "mechanism": "quantile",
+                    "count_noise": 1.0,
+                    "batch": "own",
+                    "sampling": checks.poisson(1)["sampling"],
+                }
+            ],
+            {"actual_sampling": {"scheme": "fixed-order", "epochs": 1}},
+            "without a gradient",
+        ),
+        (
+            [checks.poisson(1.0) | {"mechanism": "band-mf", "bands": 10}],
+            {"actual_sampling": {"scheme": "fixed-order", "epochs": 10}},
+            "band-mf",
+        ),
+        ([checks.poisson(1.0)], {"actual_sampling": {"scheme": "shuffle", "epochs": 0}}, "epochs = 0"),
+        (
+            [checks.poisson(1.0), checks.poisson(2.0)],
+            {"actual_sampling": {"scheme": "shuffle", "epochs": 0}},
+            "epochs = 0",
+        ),
+        ([checks.poisson(1.0)], {"actual_events": [checks.poisson(1.0, 0.0)]}, "releases nothing"),
+        (
+            [checks.poisson(2.0, 0.1, 5), checks.poisson(2.0000001, 0.1, 4)],
+            {"actual_sampling": {"scheme": "fixed-order", "epochs": 4}},
+            "not 4 equal epochs",
+        ),
+        (
+            [checks.poisson(2.0, 0.1, 5), checks.poisson(3.0, 0.1, 5)],
+            {
+                "actual_sampling": {"scheme": "shuffle", "epochs": 2},
+                "run": {"epochs": 2, "dataset_size": 100, "batch_size": 10},
+            },
+            "not 2 epochs of 10",
+        ),
+    ],
+)
+def test_what_cannot_be_cut_into_epochs_is_refused(
+    events: list[Any], more: dict[str, Any], says: str
+) -> None:
+    relation = {"neighboring": "zero-out"} if "fixed-order" in str(events) else {}
+    with pytest.raises((RefDPError, AccountingError), match=says):
+        checks.audited(events, 3.0, **relation, **more)
+
+
+def test_an_event_that_counts_epochs_is_moved_whole() -> None:
+    sampling = {"scheme": "shuffle", "epochs": 5}
+    found = checks.audited([fixed(5.0, 1, 5)], 3.0, neighboring="zero-out", actual_sampling=sampling)
+    assert found.readings[1].upper == pytest.approx(found.readings[0].upper, rel=1e-12)
+
+
+def test_the_batches_of_an_epoch_come_from_the_run() -> None:
+    """Pinned: 33 steps of 3 epochs of 10 batches and a bit; cut by 11 the noisy position was missed."""
+    noise = ([1.0] + [50.0] * 9) * 3
+    events = [checks.poisson(x, 0.1, 1) for x in noise]
+    run = {"epochs": 3, "dataset_size": 1099, "batch_size": 100, "drop_last": True}
+    found = checks.audited(events, 8.0, actual_sampling={"scheme": "fixed-order", "epochs": 3}, run=run)
+    assert found.readings[1].lower == pytest.approx(8.385, abs=0.01)
+    assert found.verdict == "refuted"
+
+
+def test_actual_steps_take_the_first_of_a_schedule() -> None:
+    linear = {
+        "mechanism": "gaussian",
+        "schedule": {"kind": "linear", "start": 2.0, "end": 0.5, "steps": 200},
+        "sampling": {"scheme": "poisson", "rate": 0.01},
+        "count": 50,
+    }
+    same = checks.audited([linear], 3.0, actual_steps=50)
+    assert [r.name for r in same.readings] == ["as accounted"]
+    more = checks.audited([linear], 3.0, actual_steps=200)
+    assert more.readings[1].upper > more.readings[0].upper  # type: ignore[operator]
+    with pytest.raises(RefDPError, match="says nothing of more"):
+        checks.audited([linear], 3.0, actual_steps=201)
+
+
+def test_a_shuffled_ledger_needs_the_run_for_its_lower_bound() -> None:
+    shuffled = {
+        "mechanism": "gaussian",
+        "noise_multiplier": 1.0,
+        "sampling": {"scheme": "shuffle", "epochs": 1},
+    }
+    run = {"epochs": 1, "dataset_size": 100_000, "batch_size": 1}
+    alone = checks.audited(
+        [checks.poisson(1.0, 0.01, 2)], 4.3, actual_events=[shuffled], actual_neighboring="zero-out"
+    )
+    assert not alone.readings[1].lower
+    known = checks.audited([shuffled], 4.3, neighboring="zero-out", run=run).readings[0]
+    assert 0.1 < known.lower < 0.3  # type: ignore[operator]
+    two = checks.audited([shuffled, shuffled], 4.3, neighboring="zero-out", run=run).readings[0]
+    assert not two.lower, "two events may stand for a schedule within the epochs"
+
+
+def test_the_larger_count_of_batches_counts() -> None:
+    run = {"epochs": 1, "dataset_size": 100, "batch_size": 100}
+    sampling = {"scheme": "shuffle", "epochs": 1}
+    with_run = checks.audited([checks.poisson(1.0, 0.001, 1000)], 9.0, actual_sampling=sampling, run=run)
+    without = checks.audited([checks.poisson(1.0, 0.001, 1000)], 9.0, actual_sampling=sampling)
+    assert with_run.readings[1].lower == without.readings[1].lower
+
+
+def test_a_count_of_unknown_attack_is_left_out_of_sight() -> None:
+    quantile = {
+        "mechanism": "quantile",
+        "noise_multiplier": 1e6,
+        "count_noise": 1.0,
+        "sensitivity": 1.0,
+        "sampling": {"scheme": "shuffle", "epochs": 1},
+    }
+    run = {"epochs": 1, "dataset_size": 10, "batch_size": 10}
+    found = checks.audited([quantile], 5.0, neighboring="replace-one", run=run)
+    assert found.readings[0].lower == pytest.approx(0, abs=1e-3)
+    assert found.verdict == "undecided"
+
+
+def test_the_number_of_records_is_private_under_add_remove() -> None:
+    full = {
+        "mechanism": "gaussian",
+        "noise_multiplier": 5.0,
+        "sampling": {"scheme": "full-batch"},
+        "count": 4,
+    }
+    assert checks.audited([full], 3.0, divisor="realised").verdict == "undecided"
+    zero = checks.audited([full], 3.0, divisor="realised", neighboring="zero-out")
+    assert zero.verdict == "holds"
+
+
+def test_a_stricter_relation_that_nobody_named_refutes_nothing() -> None:
+    wor = {"scheme": "without-replacement", "dataset_size": 1000, "batch_size": 10}
+    found = checks.audited([checks.poisson(1.0)], 1.0, actual_sampling=wor)
+    assert found.readings[1].lower > 1.0  # type: ignore[operator]
+    assert found.verdict == "undecided"
+    named = checks.audited([checks.poisson(1.0)], 1.0, actual_sampling=wor, actual_neighboring="replace-one")
+    assert named.verdict == "refuted"
+
+
+def test_a_rounded_epsilon_must_hold_at_its_lower_end() -> None:
+    text = (
+        '{"schema": "refdp-claim/1", "neighboring": "add-remove", "events": [{"mechanism": "gaussian", '
+        '"noise_multiplier": 1.61, "sampling": {"scheme": "poisson", "rate": 0.04}, "count": 625}], '
+        '"claimed": {"epsilon": 2.995, "delta": 1e-5}%s}'
+    )
+    assert audit(Claim.from_json(text % ', "rounded": []')).verdict == "holds"
+    assert audit(Claim.from_json(text % ', "rounded": ["epsilon"]')).verdict == "undecided"
+    assert (
+        audit(Claim.from_json(text.replace("2.995", "3.00") % ', "rounded": ["epsilon"]')).verdict == "holds"
+    )
+
+
+@pytest.mark.parametrize("title", ["\x1b[31m", "\ud800", "a\x00b"])
+def test_a_title_that_could_drive_a_terminal_is_refused(title: str) -> None:
+    with pytest.raises(RefDPError, match="control character"):
+        Claim.from_json(_document(title=title))
+
+
+def test_the_needed_noise_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = Ledger("add-remove", (GaussianEvent(1.0, Sampling("poisson", rate=0.01), 100),))
+    assert needed.noise_needed(ledger, 0.5, 1e-5, seconds=0.0)[0] is None
+    assert "time allowed" in needed.noise_needed(ledger, 0.5, 1e-5, seconds=0.0)[1]
+
+
+def test_a_billion_shuffled_epochs_are_answered() -> None:
+    shuffled = {
+        "mechanism": "gaussian",
+        "noise_multiplier": 5.0,
+        "sampling": {"scheme": "shuffle", "epochs": 10**9},
+    }
+    run = {"epochs": 3, "dataset_size": 100, "batch_size": 10}
+    assert checks.audited([shuffled], 5.0, neighboring="zero-out", run=run).verdict == "refuted"

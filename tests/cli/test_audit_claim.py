@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from refdp.audit.examples import example_names
+from refdp.audit.examples import example_names, example_text
 from refdp.cli import run
 from refdp.schema import check_schema
 
@@ -245,3 +247,77 @@ def test_a_claim_says_it_all(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     path.write_text('{"schema": "refdp-claim/1"}')
     for more in (["--claimed-epsilon", "3"], FLAGS, ["--delta", "1e-6"], ["--count-noise", "0"]):
         assert "say" in one_line([*CLAIM, str(path), *more], capsys)
+
+
+@pytest.mark.parametrize("title", [r"$\frac{$", r"$\undefined$", "数据 🎲", "a\nb"])
+def test_any_title_can_be_drawn(title: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    event = {"mechanism": "gaussian", "noise_multiplier": 1.0, "sampling": {"scheme": "full-batch"}}
+    document = {"schema": "refdp-claim/1", "neighboring": "add-remove", "events": [event], "title": title}
+    path = tmp_path / "claim.json"
+    path.write_text(json.dumps(document | {"claimed": {"epsilon": 9.0, "delta": 1e-5}}), encoding="utf-8-sig")
+    more = ["--html", str(tmp_path / "a.html"), "--plot", str(tmp_path / "a.png"), "--quiet"]
+    assert run([*CLAIM, str(path), *more]) == 0
+    assert title.split("\n")[0] in capsys.readouterr().out
+
+
+def test_a_record_that_says_it_was_not_poisson_is_not_taken_for_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = {"history": [[1.0, 0.01, 100]], "mechanism": "rdp", "poisson_sampling": False}
+    path = tmp_path / "history.json"
+    path.write_text(json.dumps(record))
+    line = one_line([*CLAIM, str(path), "--claimed-epsilon", "3"], capsys)
+    assert "--actual-sampling" in line
+    said = ["--actual-sampling", "shuffle", "--actual-epochs", "1", "--json", "--quiet"]
+    assert run([*CLAIM, str(path), "--claimed-epsilon", "3", *said]) in (0, 3)
+    assert answer(capsys)["readings"][1]["how"].startswith("shuffle")
+
+
+def test_pipes_and_devices_are_refused_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pipe = tmp_path / "claim.json"
+    os.mkfifo(pipe)
+    for more in ([], ["--format", "claim"]):
+        assert "neither a file" in one_line([*CLAIM, str(pipe), "--claimed-epsilon", "3", *more], capsys)
+    assert "neither a file" in one_line([*CLAIM, "/dev/zero", "--claimed-epsilon", "3"], capsys)
+
+
+def test_only_a_claim_on_standard_input(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("[[1.0, 0.01, 100]]"))
+    assert "only a claim" in one_line([*CLAIM, "-", "--claimed-epsilon", "3"], capsys)
+    monkeypatch.setattr("sys.stdin", io.StringIO(example_text("s1-noise-10")))
+    assert run([*CLAIM, "-", "--json"]) == 3
+    assert answer(capsys)["verdict"] == "refuted"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["--example", "s1-noise-5", "--noise-multiplier", "1"],
+        ["--example", "s1-noise-5", "--delta", "1e-3"],
+        [*FLAGS, "--claimed-epsilon", "3", "--actual-sampling", "full-batch", "--actual-epochs", "7"],
+        [
+            *FLAGS,
+            "--claimed-epsilon",
+            "3",
+            "--actual-sampling",
+            "shuffle",
+            "--actual-epochs",
+            "1",
+            "--actual-rate",
+            "1",
+        ],
+        [*FLAGS, "--claimed-epsilon", "3", "--rounded", "all,none"],
+    ],
+)
+def test_a_flag_without_effect_is_refused(more: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    one_line([*CLAIM, *more], capsys)
+
+
+def test_a_folder_is_no_target(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "a.html"
+    folder.mkdir()
+    assert "is a folder" in one_line(
+        [*CLAIM, *FLAGS, "--claimed-epsilon", "3", "--html", str(folder)], capsys
+    )

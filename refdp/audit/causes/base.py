@@ -54,7 +54,7 @@ class Case:
 
     def refutes(self, reading: Reading) -> bool:
         """Whether this reading alone refutes the claim."""
-        return reading.lower is not None and reading.lower > self.claim.epsilon
+        return reading.refutes and reading.lower is not None and reading.lower > self.claim.epsilon
 
     def figure(self) -> str:
         """The claimed epsilon as it was written."""

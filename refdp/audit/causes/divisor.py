@@ -7,29 +7,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from refdp.accounting import ADD_REMOVE, Ledger
 from refdp.audit.causes.base import Case, Cause
 
 ORDER = 40
-PUBLIC = ("shuffle", "fixed-order", "without-replacement", "full-batch")
+PUBLIC = (
+    "shuffle",
+    "fixed-order",
+    "without-replacement",
+    "full-batch",
+)  # where the relation keeps the number of records
 UNBOUNDED = (
     "no bound: the sum was divided by the realised batch size, which depends on who was drawn and scales the noise "
     "with it; divide by the expected one"
 )
 
 
-def is_private(case_events: object, divisor: str | None) -> bool:
-    """Whether a realised divisor tells anything: not where batch sizes are fixed."""
+def is_private(ledger: Ledger, divisor: str | None) -> bool:
+    """Whether a realised divisor tells anything: not where batch sizes are fixed and public."""
     if divisor != "realised":
         return False
-    return any(e.sampling.scheme not in PUBLIC for e in case_events)  # type: ignore[attr-defined]
+    schemes = {event.sampling.scheme for event in ledger.events if not event.is_no_op()}
+    return ledger.neighboring == ADD_REMOVE or bool(schemes - set(PUBLIC))
 
 
 def find(case: Case) -> Iterator[Cause]:
     """Where the divisor was the realised batch size."""
     run = case.run
-    if run is not None and is_private(run.ledger.events, case.claim.actual.divisor):
+    if run is not None and is_private(run.ledger, case.claim.actual.divisor):
         yield Cause(
             "realised-divisor",
-            "divided by the realised batch size: under Poisson sampling that number is private, sets the scale of "
-            "the noise, and no accountant here or elsewhere charges for it.",
+            "divided by the realised batch size: that number depends on who is in the data, sets the scale of the "
+            "noise, and no accountant here or elsewhere charges for it.",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from refdp.audit.causes.base import Case, Cause
+from refdp.figures import upper_figure
 
 ORDER = 90
 
@@ -18,7 +19,7 @@ def find(case: Case) -> Iterator[Cause]:
         if used and needed and needed > used:
             yield Cause(
                 "too-little-noise",
-                f"{reading.name}, epsilon {case.figure()} needs noise multiplier {needed:.6g}; {used:.6g} is "
+                f"{reading.name}, epsilon {case.figure()} needs noise multiplier {upper_figure(needed)}; {used:.6g} is "
                 f"{needed / used:.3g} times too little.",
             )
         elif not used:
