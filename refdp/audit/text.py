@@ -51,7 +51,8 @@ def as_text(found: Audit) -> str:
         lines += _wrapped(f"{cause.id}: {cause.text}", "  why ")
     if found.steps:
         lines.append("  steps, as tools count them (the verdict does not rest on this):")
-        lines += [f"    {reading.name}: epsilon {interval(reading)}" for reading in found.steps]
+        for reading in found.steps:
+            lines += _wrapped(f"epsilon {interval(reading)}: {reading.name}", "    ")
     for reading in found.readings:
         for note in reading.notes:
             lines += _wrapped(f"{reading.name}: {note}", "  note ")

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from refdp.accounting import Ledger, epsilon_upper
+from refdp.accounting.counting import loader_batches, step_counts
 from refdp.accounting.grouping import distinct, grouped
 from refdp.audit.actual import actually
 from refdp.audit.causes import Case, Cause, find_causes
@@ -28,7 +29,6 @@ from refdp.audit.claim import Claim
 from refdp.audit.epochs import shuffled
 from refdp.audit.needed import nominal, scaled
 from refdp.audit.reading import Reading, read
-from refdp.audit.steps import step_counts
 
 REFUTED, HOLDS, UNDECIDED = "refuted", "holds", "undecided"
 SCHEMA = "refdp-audit/1"
@@ -96,7 +96,7 @@ def audit(claim: Claim) -> Audit:
         RefDPError, AccountingError: what was really run cannot be put into a ledger that a bound is known for.
     """
     readings = tuple(_readings(claim))
-    by_steps = tuple(_by_steps(claim, readings[0]))
+    by_steps = tuple(_by_steps(claim))
     verdict = decide(claim, readings)
     rounded: Rounded = ()
     if claim.rounding.any() and verdict != UNDECIDED:
@@ -154,18 +154,37 @@ def _readings(claim: Claim) -> Iterator[Reading]:
         )
 
 
-def _by_steps(claim: Claim, accounted: Reading) -> Iterator[Reading]:
-    """What the three ways to count steps give, where they differ: of one event that counts steps."""
+def _by_steps(claim: Claim) -> Iterator[Reading]:
+    """What the ways of counting steps give, where they differ: of one Poisson event of constant noise."""
     events = [event for event in claim.ledger.events if not event.is_no_op()]
-    if claim.run is None or len(events) != 1 or events[0].sampling.passes is not None:
+    if claim.run is None or len(events) != 1 or events[0].sampling.scheme != "poisson":
         return
     (event,) = events
-    counts = step_counts(claim.run, event.sampling.rate)
-    if distinct(claim.ledger) > 1 or {count.steps for count in counts} == {event.count}:
+    if distinct(claim.ledger) > 1:
         return
-    for count in counts:
-        ledger = dataclasses.replace(claim.ledger, events=(dataclasses.replace(event, count=count.steps),))
-        yield read(f"{count.steps:,} steps ({count.how})", ledger, claim.epsilon, claim.delta, counts=False)
+    run, accounted = claim.run, event.sampling.rate
+    assert accounted is not None
+    rates = (
+        run.batch_size / run.dataset_size,
+        1 / loader_batches(run.batch_size, run.dataset_size, run.drop_last),
+    )
+    known = any(abs(accounted - rate) <= 1e-9 * rate for rate in rates)  # else a rate of the run's own
+    ways: dict[tuple[int, float], list[str]] = {}
+    for count in step_counts(run.epochs, run.batch_size, run.dataset_size, run.drop_last):
+        rate = accounted if count.is_loop or not known else count.sample_rate
+        ways.setdefault((count.steps, rate), []).append(f"{count.rule}: {count.tools}")
+    if set(ways) == {(event.count, event.sampling.rate)}:
+        return
+    for (steps, rate), how in ways.items():
+        if steps < 1:
+            continue
+        sampling = dataclasses.replace(event.sampling, rate=rate)
+        ledger = dataclasses.replace(
+            claim.ledger, events=(dataclasses.replace(event, count=steps, sampling=sampling),)
+        )
+        at = "" if rate == event.sampling.rate else f" at rate {rate:.6g}"
+        name = f"{steps:,} steps{at} ({'; '.join(how)})"
+        yield read(name, ledger, claim.epsilon, claim.delta, counts=False)
 
 
 def _if_rounded(

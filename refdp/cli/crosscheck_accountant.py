@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from refdp.accounting import Ledger
+from refdp.accounting.counting import StepCount, step_counts
 from refdp.cli.crosscheck_cases import read_cases
 from refdp.cli.crosscheck_markdown import markdown
 from refdp.cli.crosscheck_text import text
@@ -22,7 +23,7 @@ from refdp.cli.run_flags import RunFlags, run_flags
 from refdp.crosscheck.check import Case, Limits, Refused, Report, crosscheck
 from refdp.crosscheck.discovery import accountants, chosen
 from refdp.crosscheck.report import document
-from refdp.crosscheck.steps import Counted, StepCount, cost, step_counts
+from refdp.crosscheck.steps import Counted, cost
 from refdp.errors import RefDPError
 from refdp.files import write_atomically
 

@@ -23,8 +23,6 @@ from refdp.accounting import (
 )
 from refdp.audit import Claim, actual, audit, epochs, needed, reading, verdict
 from refdp.audit.causes import loader, noise
-from refdp.audit.claim import Run
-from refdp.audit.steps import step_counts
 from refdp.audit.written import Written, half_unit, may_be_rounded, parse_json
 from refdp.errors import RefDPError
 
@@ -188,16 +186,6 @@ def test_actual_steps_and_events() -> None:
 def test_nothing_differs_then_nothing_is_read_twice() -> None:
     same = checks.audited([checks.poisson(1.0)], 1.0, actual_neighboring="add-remove", divisor="expected")
     assert [r.name for r in same.readings] == ["as accounted"]
-
-
-def test_step_counts() -> None:
-    """60,000 records in batches of 256 for 5 epochs: 1,171, 1,172, and 1,175 or 1,170 with the last batch dropped."""
-    rate = 256 / 60000
-    assert {c.steps for c in step_counts(Run(5, 60000, 256), rate)} == {1170, 1171, 1172, 1175}
-    assert {c.steps for c in step_counts(Run(5, 60000, 256, True), rate)} == {1170, 1171, 1172}
-    assert {c.steps for c in step_counts(Run(5, 60000, 256, False), rate)} == {1171, 1172, 1175}
-    assert {c.steps for c in step_counts(Run(2, 100, 10), 0.1)} == {20}
-    assert {c.steps for c in step_counts(Run(0.5, 100, 10), 0.1)} == {5}
 
 
 def test_an_answer_that_hangs_on_the_step_count_says_so() -> None:

@@ -8,8 +8,8 @@ import subprocess
 import pytest
 from peer_cases import CASES, EXPECTED, RECORDED, by_name, interpreters
 
+from refdp.accounting.counting import step_counts
 from refdp.crosscheck.check import Case, Report, crosscheck
-from refdp.crosscheck.steps import step_counts
 
 PYTHONS = interpreters()
 ACCOUNTANTS = by_name()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from fake_peers import poisson
 
-from refdp.crosscheck.steps import StepCount, cost, step_counts
-from refdp.errors import RefDPError
+from refdp.accounting import AccountingError
+from refdp.accounting.counting import StepCount, step_counts
+from refdp.crosscheck.steps import cost
 
 
 def counted(epochs: int, batch: int, records: int) -> dict[str, StepCount]:
@@ -45,7 +46,14 @@ def test_the_cost_of_each() -> None:
     assert found[0].to_json()["epsilon"]["upper"] == uppers[0]
 
 
+def test_what_is_known_of_the_last_batch() -> None:
+    """With drop_last a loader has 234 batches, and int(5 / (1 / 234)) is 1169 in floats."""
+    assert {each.steps for each in step_counts(5, 256, 60000, True)} == {1169, 1170, 1171, 1172}
+    assert {each.steps for each in step_counts(5, 256, 60000, False)} == {1171, 1172, 1175}
+    assert {each.steps for each in step_counts(0.5, 10, 100)} == {5}
+
+
 @pytest.mark.parametrize(("epochs", "batch", "records"), [(-1, 1, 2), (1, 0, 2), (1, 3, 2)])
 def test_bad_sizes(epochs: int, batch: int, records: int) -> None:
-    with pytest.raises(RefDPError, match="1 <= batch size <= dataset size"):
+    with pytest.raises(AccountingError, match=r"epochs|batch size"):
         step_counts(epochs, batch, records)

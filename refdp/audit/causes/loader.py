@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from refdp.accounting import GaussianEvent, Ledger, Sampling, epsilon
+from refdp.accounting.counting import loader_batches
 from refdp.audit.causes.base import Case, Cause, poisson_steps
-from refdp.audit.steps import loader_rate
 from refdp.figures import lower_figure, upper_figure
 
 ORDER = 60
@@ -21,7 +21,8 @@ def find(case: Case) -> Iterator[Cause]:
     run, steps = case.claim.run, poisson_steps(case)
     if run is None or steps is None or not steps.constant:
         return
-    stated, loader = run.batch_size / run.dataset_size, loader_rate(run)
+    stated = run.batch_size / run.dataset_size
+    loader = 1.0 / loader_batches(run.batch_size, run.dataset_size, run.drop_last)
     if abs(stated - loader) < 1e-9 * stated:
         return
     if abs(steps.sample_rate - loader) < 1e-9 * loader:

@@ -1,4 +1,4 @@
-"""Tools turn epochs into steps in three ways; where the answer hangs on it, which one counted is said."""
+"""Tools turn epochs into steps in different ways (accounting's counting.py); where the answer hangs on it, it is said."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ ORDER = 70
 
 
 def find(case: Case) -> Iterator[Cause]:
-    """Where the claim holds at one count and not at another."""
-    within = [r for r in case.steps if r.upper is not None and r.upper <= case.claim.epsilon]
-    beyond = [r for r in case.steps if case.refutes(r)]
+    """Where the claim holds at one count and not at another, at the accounted rate."""
+    rates = {event.sampling.rate for event in case.accounted.ledger.events}
+    same = [r for r in case.steps if {event.sampling.rate for event in r.ledger.events} == rates]
+    within = [r for r in same if r.upper is not None and r.upper <= case.claim.epsilon]
+    beyond = [r for r in same if case.refutes(r)]
     if within and beyond:
-        listed = ", ".join(f"{r.name} {interval(r)}" for r in case.steps)
+        listed = ", ".join(f"{r.ledger.events[0].count:,} steps {interval(r)}" for r in same)
         yield Cause("step-count", f"the answer hangs on how epochs were turned into steps: {listed}.")
