@@ -1,4 +1,4 @@
-"""Tools turn epochs into steps in different ways (accounting's counting.py); where the answer hangs on it, it is said."""
+"""Tools turn epochs into steps in different ways (accounting/counting.py); an answer that hangs on it says so."""
 
 from __future__ import annotations
 
