@@ -28,7 +28,7 @@ from refdp.accounting import (
 )
 from refdp.accounting.events import release_from_json
 from refdp.audit.claim import Claim
-from refdp.audit.epochs import Shuffled, cut, shuffled
+from refdp.audit.epochs import NotBounded, Shuffled, cut, shuffled
 from refdp.errors import RefDPError
 
 BY_EPOCH = ("shuffle", "fixed-order", "balls-and-bins")
@@ -55,7 +55,8 @@ def actually(claim: Claim) -> Ran:
     """What was really run, as a ledger.
 
     Raises:
-        RefDPError, AccountingError: facts that cannot be put together, or for which no bound is known.
+        RefDPError, AccountingError: facts that cannot be put together.
+        NotBounded, UnsupportedEventError: no bound is known for them.
     """
     actual = claim.actual
     given = claim.ledger.events if actual.events is None else actual.events
@@ -124,7 +125,7 @@ def _resampled(event: Release, sampling: Sampling) -> Release:
 def _check_sampled(event: Release, sampling: Sampling) -> None:
     if type(event) not in _SAMPLED or event.noise is None:
         kind = event.mechanism if event.noise is not None else f"{event.mechanism} without a gradient"
-        raise RefDPError(
+        raise NotBounded(
             f"actual_sampling {sampling.scheme}: an accounted event is {kind}, which cannot be put under "
             "another sampler; give actual_events instead"
         )
@@ -150,7 +151,7 @@ def _by_epoch(
         return moved, shuffled(claim, moved)
     kinds = {dataclasses.replace(event, noise=1.0, count=1) for event in events}
     if len(kinds) > 1:
-        raise RefDPError(
+        raise NotBounded(
             f"actual_sampling {sampling.scheme}: the accounted events differ in more than noise; give actual_events"
         )
     (kind,) = kinds
@@ -159,7 +160,7 @@ def _by_epoch(
         made: tuple[Release, ...] = (dataclasses.replace(kind, noise=steps.constant, sampling=sampling),)
     else:
         if sampling.scheme == "balls-and-bins":
-            raise RefDPError("actual_sampling balls-and-bins: no bound is known for a schedule")
+            raise NotBounded("actual_sampling balls-and-bins: no bound is known for a schedule")
         once = Sampling(sampling.scheme, epochs=1)
         least = steps.least() if sampling.scheme == "shuffle" else steps.worst_position()
         made = tuple(dataclasses.replace(kind, noise=float(x), sampling=once) for x in least)

@@ -14,6 +14,11 @@ from refdp.accounting import GaussianEvent, QuantileEvent, Release, Schedule
 from refdp.audit.claim import Claim, Run
 from refdp.errors import RefDPError
 
+
+class NotBounded(RefDPError):
+    """What was run is said well enough, and no bound is known for it: a reading without one, not bad input."""
+
+
 MOST_STEPS = 10**7
 MOST_EPOCHS = 4096  # looked at for a lower bound; fewer epochs are post-processing of all
 
@@ -92,16 +97,16 @@ def cut(claim: Claim, events: tuple[Release, ...], epochs: int) -> Cut:
         assert isinstance(constant, float)
         return Cut(np.empty((0, 0)), constant, epochs, max([-(-steps // epochs), *ways]), taken)
     if steps > MOST_STEPS:
-        raise RefDPError(f"event count = {steps:,}: too many steps of changing noise; at most {MOST_STEPS:,}")
+        raise NotBounded(f"event count = {steps:,}: too many steps of changing noise; at most {MOST_STEPS:,}")
     fitting = [way for way in ways if (epochs - 1) * way < steps <= epochs * way]
     if ways and not fitting:
-        raise RefDPError(
+        raise NotBounded(
             f"actual_sampling: {steps:,} accounted steps are not {epochs} epochs of {' or '.join(map(str, ways))} "
             "batches; give actual_events"
         )
     if not ways:
         if steps % epochs:
-            raise RefDPError(
+            raise NotBounded(
                 f"actual_sampling: {steps:,} steps of changing noise are not {epochs} equal epochs; give 'run' with "
                 "epochs, dataset_size and batch_size"
             )
@@ -109,7 +114,7 @@ def cut(claim: Claim, events: tuple[Release, ...], epochs: int) -> Cut:
     exact = [way for way in fitting if way * epochs == steps]
     width = (exact or fitting)[0]
     if len(fitting) > 1 and not exact:
-        raise RefDPError("run.drop_last: is needed to cut the accounted steps into epochs; say true or false")
+        raise NotBounded("run.drop_last: is needed to cut the accounted steps into epochs; say true or false")
     table = np.full(epochs * width, np.inf)
     table[:steps] = np.concatenate([_multipliers(event) for event in events])
     return Cut(table.reshape(epochs, width), None, epochs, max(width, *ways) if ways else width, taken)

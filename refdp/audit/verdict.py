@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from refdp.accounting import Ledger, epsilon_upper
+from refdp.accounting import Ledger, UnsupportedEventError, epsilon_upper
 from refdp.accounting.counting import loader_batches, step_counts
 from refdp.accounting.grouping import distinct, grouped
 from refdp.audit.actual import actually
@@ -26,7 +26,7 @@ from refdp.audit.causes import Case, Cause, find_causes
 from refdp.audit.causes.base import figure, interval
 from refdp.audit.causes.divisor import UNBOUNDED, is_private
 from refdp.audit.claim import Claim
-from refdp.audit.epochs import shuffled
+from refdp.audit.epochs import NotBounded, shuffled
 from refdp.audit.needed import nominal, scaled
 from refdp.audit.reading import Reading, read
 
@@ -138,7 +138,13 @@ def _readings(claim: Claim) -> Iterator[Reading]:
         shuffled=shuffled(claim, claim.ledger.events),
     )
     if claim.actual.is_known():
-        ran = actually(claim)
+        try:
+            ran = actually(claim)
+        except (NotBounded, UnsupportedEventError) as error:
+            yield Reading(
+                "as run", "unknown", claim.ledger, None, None, {}, None, None, (f"no bound: {error}",)
+            )
+            return
         unbounded = UNBOUNDED if is_private(ran.ledger, claim.actual.divisor) else None
         if unbounded is None and ran.ledger == claim.ledger:
             return
