@@ -17,6 +17,7 @@ import numpy as np
 
 from refdp.accounting import (
     AccountingError,
+    Bounds,
     Ledger,
     QuantileEvent,
     Schedule,
@@ -98,7 +99,7 @@ def read(
         noise_multiplier: what the ledger's noise is called; ``nominal(ledger)`` by default.
         unbounded: why no upper bound may be stated, where something was run that no ledger holds.
     """
-    bounds = epsilon(ledger, delta)
+    bounds = _bounds(ledger, delta, counts)
     routes: dict[str, dict[str, Any]] = {}
     if bounds.pld:
         routes["pld"] = dict(bounds.pld)
@@ -140,6 +141,15 @@ def read(
         refutes,
         shuffled,
     )
+
+
+def _bounds(ledger: Ledger, delta: float, every: bool) -> Bounds:
+    """By every route; or, where one will do, by the tight one if it has both ends."""
+    if not every and all(event.sampling.scheme == "poisson" for event in ledger.events):
+        found = epsilon(ledger, delta, "pld")
+        if found.upper is not None and found.lower is not None:
+            return found
+    return epsilon(ledger, delta)
 
 
 def _test(ledger: Ledger, delta: float, shuffled: Shuffled | None) -> float | None:
