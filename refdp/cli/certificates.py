@@ -21,8 +21,8 @@ REJECTED = 4
 def add_certificate(document: dict[str, Any], asked: Question, bounds: Bounds, path: str | None) -> str:
     """Certify the answer in place and describe what is proved; the certificate goes to ``path``.
 
-    The answer's ``epsilon`` becomes the proved enclosure, end by end; ``certified`` says whether every end it states
-    is proved, ``certified_parts`` which numbers are.
+    The answer's ``epsilon`` becomes the proved enclosure, end by end, save an end of which the proof says much less
+    (a run without noise); ``certified`` says whether every end it states is proved, ``certified_parts`` which are.
     """
     from refdp.accounting.certificate import certify
 
@@ -33,8 +33,10 @@ def add_certificate(document: dict[str, Any], asked: Question, bounds: Bounds, p
     certificate = certify(asked.ledger, bounds.at, conversion=asked.options["conversion"])
     proved = certificate["epsilon"]
     stated = document["epsilon"]
-    missing = [end for end in stated if stated[end] is not None and proved[end] is None]
-    document["epsilon"] = {end: stated[end] if proved[end] is None else proved[end] for end in stated}
+    missing = [
+        end for end in stated if stated[end] is not None and not _as_good(stated[end], proved[end], end)
+    ]
+    document["epsilon"] = {end: stated[end] if end in missing else proved[end] for end in stated}
     document["certified"] = not missing
     document["certified_parts"] = certificate["certified"]
     lines = [
@@ -48,6 +50,14 @@ def add_certificate(document: dict[str, Any], asked: Question, bounds: Bounds, p
     if path is not None:
         _write(path, certificate)
     return "\n".join(lines)
+
+
+def _as_good(stated: float, proved: Any, end: str) -> bool:
+    """Whether a proved end says as much as the stated one, but for the certificate's own width."""
+    if proved is None:
+        return False
+    worse = stated - float(proved) if end == "lower" else float(proved) - stated
+    return stated == float(proved) or worse <= 1e-4 * abs(float(proved)) + 1e-12
 
 
 def _number(value: Any) -> float | None:

@@ -231,3 +231,11 @@ def test_what_is_no_certificate_is_refused(
     assert "not a certificate" in refusal(capsys, "epsilon", "--check-certificate", str(path))
     assert "give it alone" in refusal(capsys, "epsilon", "--check-certificate", str(path), *POISSON)
     assert "has no effect" in refusal(capsys, "epsilon", "--check-certificate", str(path), "--delta", "0.1")
+
+
+def test_a_proof_that_says_less_replaces_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without noise epsilon is infinite; all that ball arithmetic proves is 0 and more."""
+    flags = ["--noise-multiplier", "0", "--sample-rate", ".1", "--steps", "5", "--certify"]
+    got = answer(capsys, "epsilon", *flags)
+    assert got["epsilon"] == {"lower": "inf", "upper": "inf"}
+    assert got["certified"] is False
