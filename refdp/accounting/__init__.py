@@ -8,6 +8,7 @@ calibrate_noise_multiplier, calibrate_scale     the least noise that keeps a tar
 calibrate_steps, calibrate_sample_rate          the most that may be run at given noise
 calibrate_delta         the least delta at which a target holds
 shuffle_epsilon_lower   what shuffled batches are worth at most
+shuffle_epsilon_upper   the other side, where noise changes within an epoch
 """
 
 from refdp.accounting.accountant import ACCOUNTANTS, Bounds, delta, epsilon, epsilon_upper
@@ -29,6 +30,7 @@ from refdp.accounting.ledger import Ledger
 from refdp.accounting.neighboring import ADD_REMOVE, NEIGHBORING, REPLACE_ONE, ZERO_OUT
 from refdp.accounting.prefixes import epsilon_after, prefix
 from refdp.accounting.rdp_poisson import rdp_poisson_gaussian, rdp_poisson_gaussian_add
+from refdp.accounting.revealed import shuffle_epsilon_upper
 from refdp.accounting.schedules import Schedule, shape_names
 from refdp.accounting.shuffled import shuffle_epsilon_lower
 
@@ -67,4 +69,5 @@ __all__ = [
     "rdp_poisson_gaussian_add",
     "shape_names",
     "shuffle_epsilon_lower",
+    "shuffle_epsilon_upper",
 ]

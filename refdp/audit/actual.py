@@ -166,7 +166,10 @@ def _by_epoch(
         made = tuple(dataclasses.replace(kind, noise=float(x), sampling=once) for x in least)
     if sampling.scheme != "shuffle":
         return made, None
-    return made, Shuffled(steps.greatest(), steps.batches, steps.takes_part)
+    if steps.constant is not None or kind.mechanism != "gaussian":
+        return made, Shuffled(steps.greatest(), steps.batches, steps.takes_part)
+    chances = steps.chances(claim.run)
+    return made, Shuffled(steps.greatest(), steps.batches, steps.takes_part, steps.table, chances)
 
 
 def _with_statistic(event: Release, statistic: dict[str, Any]) -> Release:

@@ -31,15 +31,20 @@ class Shuffled:
         greatest: the greatest noise multiplier of each epoch (of the least noisy ones, where there are thousands).
         batches: of an epoch, at most.
         takes_part: chance that a record is in any batch of an epoch, at least.
+        table: every multiplier [epochs, batches] where they change within an epoch, for the upper bound; else None.
+        chances: that a record is in each batch, [batches].
     """
 
     greatest: np.ndarray
     batches: int
     takes_part: float = 1.0
+    table: np.ndarray | None = None
+    chances: np.ndarray | None = None
 
     def scaled(self, factor: float) -> Shuffled:
         """With every multiplier times a factor."""
-        return Shuffled(self.greatest * factor, self.batches, self.takes_part)
+        table = None if self.table is None else self.table * factor
+        return Shuffled(self.greatest * factor, self.batches, self.takes_part, table, self.chances)
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,15 @@ class Cut:
             return np.full(min(self.epochs, MOST_EPOCHS), self.constant)
         found = np.sort(np.where(np.isfinite(self.table), self.table, -np.inf).max(axis=1))
         return found[:MOST_EPOCHS]
+
+    def chances(self, run: Run | None) -> np.ndarray | None:
+        """That a record is in each batch of an epoch, by the batches' sizes; None: all alike."""
+        if run is None:
+            return None
+        sizes = np.full(self.table.shape[1], run.batch_size, dtype=np.float64)
+        sizes[-1] = min(run.batch_size, run.dataset_size - run.batch_size * (len(sizes) - 1))
+        found: np.ndarray = sizes / run.dataset_size
+        return found
 
     def worst_position(self) -> np.ndarray:
         """Of the position in an epoch whose 1 / multiplier^2 sum highest, epoch by epoch."""

@@ -2,7 +2,8 @@
 
 Routes: ``pld`` inverts the privacy loss's transform (both sides), ``rdp`` composes Renyi divergences (upper),
 ``gaussian`` is the exact curve where nothing is sampled (both sides), ``test`` is an attack an adversary could run
-(lower). They share no code beyond elementary functions, so that a bug in one shows as a contradiction.
+(lower), ``revealed`` the mixture over where a shuffled record falls (upper). They share no code beyond elementary
+functions, so that a bug in one shows as a contradiction.
 
 G1. lower <= true epsilon of the reading's ledger <= upper; None where no bound is known, with a note.
 """
@@ -24,6 +25,7 @@ from refdp.accounting import (
     epsilon,
     epsilon_upper,
     shuffle_epsilon_lower,
+    shuffle_epsilon_upper,
 )
 from refdp.accounting.composition import Composition
 from refdp.accounting.grouping import distinct
@@ -112,6 +114,10 @@ def read(
     if distinct(ledger) > BINS and (upper is None or lower is None or upper > lower * (1 + LOOSE)):
         grouped = epsilon_upper(ledger, delta, bins=BINS)  # rarely, but then much, tighter than all of them
         upper = grouped if upper is None else min(upper, grouped)
+    if shuffled is not None and shuffled.table is not None:
+        revealed = shuffle_epsilon_upper(shuffled.table, delta, ledger.neighboring, chances=shuffled.chances)
+        routes["revealed"] = {"upper": revealed}
+        upper = revealed if upper is None else min(upper, revealed)
     test = _test(ledger, delta, shuffled) if counts or shuffled else None
     if test is not None:
         routes["test"] = {"lower": test}

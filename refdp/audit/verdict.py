@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from refdp.accounting import Ledger, UnsupportedEventError, epsilon_upper
+from refdp.accounting import Ledger, UnsupportedEventError, epsilon_upper, shuffle_epsilon_upper
 from refdp.accounting.counting import loader_batches, step_counts
 from refdp.accounting.grouping import distinct, grouped
 from refdp.audit.actual import actually
@@ -202,7 +202,7 @@ def _if_rounded(
         lower, upper = reading.lower, reading.upper
         if noise or rate:
             lower = None if lower is None else _lower_end(claim, reading, 1 + noise, 1 - rate)
-            upper = None if upper is None else _upper_end(claim, reading.ledger, 1 - noise, 1 + rate)
+            upper = None if upper is None else _upper_end(claim, reading, 1 - noise, 1 + rate)
         yield reading.name, lower, upper
 
 
@@ -212,8 +212,13 @@ def _lower_end(claim: Claim, reading: Reading, noise: float, rate: float) -> flo
     return read("rounded", less, 0.0, claim.delta, shuffled=epochs, counts=False).lower
 
 
-def _upper_end(claim: Claim, ledger: Ledger, noise: float, rate: float) -> float:
-    return epsilon_upper(_resampled(scaled(ledger, noise), rate), claim.delta, bins=_BINS)
+def _upper_end(claim: Claim, reading: Reading, noise: float, rate: float) -> float:
+    ledger, epochs = reading.ledger, reading.shuffled
+    found = epsilon_upper(_resampled(scaled(ledger, noise), rate), claim.delta, bins=_BINS)
+    if epochs is None or epochs.table is None:
+        return found
+    table, chances = epochs.table * noise, epochs.chances
+    return min(found, shuffle_epsilon_upper(table, claim.delta, ledger.neighboring, chances=chances))
 
 
 def _resampled(ledger: Ledger, factor: float) -> Ledger:
