@@ -10,6 +10,7 @@ for each step t:
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -148,19 +149,22 @@ class Trainer:
         plan, backend = self.plan, self.backend
         batch = plan.sampler.batch(self.step, self.streams)
         released = self.summed_gradient(batch.indices)
+        noise_std = 0.0
         if plan.clipper is not None:
+            noise_multiplier, bound = float(self.noise_multipliers[self.step]), plan.clipper.bound()
             released = add_gaussian_noise(
-                backend,
-                released,
-                float(self.noise_multipliers[self.step]),
-                plan.clipper.bound(),
-                self.streams.noise(self.step),
-                self.dtype,
+                backend, released, noise_multiplier, bound, self.streams.noise(self.step), self.dtype
             )
+            noise_std = noise_multiplier * bound / batch.divisor
         gradient = (released / batch.divisor).astype(self.dtype)
         rate = plan.learning_rate * plan.lr_schedule.factor(self.step, plan.steps)
-        self.theta = plan.optimizer.update(backend.xp, self.theta, gradient, self.memory, rate)
+        self.theta = plan.optimizer.update(backend.xp, self.theta, gradient, self.memory, rate, noise_std)
         self.step += 1
+
+    @property
+    def weights(self) -> Array:
+        """What is evaluated and shared [D]: the weights under training, or their average."""
+        return self.plan.optimizer.weights(self.theta, self.memory)
 
     def accuracy(self, split: Split | None = None) -> float:
         """Share of records (the test split's by default) whose label is predicted, in [0, 1]."""
@@ -169,11 +173,13 @@ class Trainer:
             slice(start, start + _EVALUATION_CHUNK) for start in range(0, len(split.y), _EVALUATION_CHUNK)
         ]
 
+        weights = self.weights
+
         def hits(part: slice) -> int:
             xp = self.backend.xp
             x = self.data.prepare(xp, self.backend.asarray(split.x[part]))
             with np.errstate(all="ignore"):
-                predicted = xp.argmax(self.plan.network.logits(xp, self.theta, x), axis=1)
+                predicted = xp.argmax(self.plan.network.logits(xp, weights, x), axis=1)
             return int(self.backend.to_host((predicted == self.backend.asarray(split.y[part])).sum()))
 
         return sum(self._map(hits, parts)) / len(split.y)
@@ -183,22 +189,23 @@ class Trainer:
         memory = {f"optimizer/{name}": self.backend.to_host(value) for name, value in self.memory.items()}
         root = np.frombuffer(self.streams.root.to_bytes(32, "little"), dtype=np.uint8)
         theta = self.backend.to_host(self.theta)
-        return {"step": np.array(self.step), "root": root, "theta": theta, **memory}
+        return {"step": np.array(self.step), self.streams.root_name: root, "theta": theta, **memory}
 
     def load_state(self, state: dict[str, np.ndarray]) -> None:
         """Continue from ``state()`` of a run of the same plan."""
-        expected = {"step", "root", "theta", *(f"optimizer/{name}" for name in self.memory)}
+        root_name = self.streams.root_name
+        expected = {"step", root_name, "theta", *(f"optimizer/{name}" for name in self.memory)}
         if set(state) != expected or state["theta"].shape != (self.plan.network.size,):
             raise RefDPError(
-                "checkpoint: does not belong to this plan (other model or optimizer); start afresh"
+                "checkpoint: does not belong to this plan (other model, optimizer or noise source); start afresh"
             )
         step = state["step"]
         if step.shape != () or step.dtype.kind != "i" or not 0 <= int(step) <= self.plan.steps:
             raise RefDPError(
                 f"checkpoint: step = {step!r}: must be a whole number from 0 to {self.plan.steps}"
             )
-        root = int.from_bytes(state["root"].tobytes(), "little")
-        self.streams = Streams(root, self.streams.seed_is_known)
+        root = int.from_bytes(state[root_name].tobytes(), "little")
+        self.streams = dataclasses.replace(self.streams, root=root)
         self.step = int(state["step"])
         self.theta = self.backend.asarray(state["theta"].astype(self.dtype))
         for name in self.memory:

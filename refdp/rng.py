@@ -13,7 +13,9 @@ The root is secret: whoever knows it can subtract the noise. A seed chosen by ha
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -22,13 +24,21 @@ from refdp.validate import whole
 
 _INIT, _SAMPLING, _NOISE = range(3)
 
+HostNormal = Callable[[int], np.ndarray]
+"""size -> that many float64 standard normal draws, on the host; asked again, the same."""
+
 
 @dataclass(frozen=True)
 class Streams:
-    """Random streams under one root. ``seed_is_known`` says that a person chose the root."""
+    """Random streams under one root. ``seed_is_known`` says that a person chose the root.
+
+    ``root_name`` is the root's name in checkpoints, one a noise source: a step replayed under another source
+    would be released twice with fresh noise.
+    """
 
     root: int
     seed_is_known: bool
+    root_name: ClassVar[str] = "root"
 
     @classmethod
     def from_seed(cls, seed: int | None) -> Streams:
@@ -51,6 +61,6 @@ class Streams:
         """The batch of this step (or the permutation of this epoch)."""
         return np.random.default_rng(self._sequence(_SAMPLING, step))
 
-    def noise(self, step: int) -> np.random.SeedSequence:
-        """Seed of this step's noise; the backend turns it into draws."""
+    def noise(self, step: int) -> np.random.SeedSequence | HostNormal:
+        """Seed of this step's noise, which the backend turns into draws; or, from some sources, the draws."""
         return self._sequence(_NOISE, step)

@@ -80,7 +80,7 @@ def run_to_end(
             if directory is not None:
                 save(trainer, directory, rows)
     if directory is not None:
-        theta = trainer.backend.to_host(trainer.theta)
+        theta = trainer.backend.to_host(trainer.weights)
         directory.write_weights(trainer.plan.network.to_framework(theta))
     return rows
 

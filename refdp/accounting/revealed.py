@@ -95,7 +95,10 @@ def _spread(cost: np.ndarray, weights: np.ndarray, worst: float) -> tuple[np.nda
         for place, chance in zip(places, likely, strict=True):
             longer[place : place + len(law)] += law * chance
         law = longer
-    blocks = np.array_split(np.arange(len(law)), min(_POINTS, len(law)))
+    edges = np.unique(
+        np.concatenate([np.geomspace(1, len(law), _POINTS), np.linspace(1, len(law), _POINTS)]).astype(int)
+    )
+    blocks = np.split(np.arange(len(law)), edges[edges < len(law)])
     chances = np.array([law[block].sum() for block in blocks]) * _MARGIN
     values = np.array([block[-1] for block in blocks]) * step * _MARGIN
     kept = chances > 0

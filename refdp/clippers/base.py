@@ -8,13 +8,19 @@ zeroed out, and by at most 2K when one is replaced.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from refdp.accounting.neighboring import sensitivity_factor
 from refdp.backend import Array
+from refdp.validate import in_range
 
 SMALLEST_CLIP_NORM, LARGEST_CLIP_NORM = 1e-30, 1e30
+POSITIVE_RANGE = (1e-30, 1e30)
+SMALLEST_NORM = 1e-140
+"""Rules that divide by a norm take a smaller one for this: squares below 1e-308 lose digits, so a computed norm near
+1e-160 may be far less than the true one, and C / n would carry the record beyond C."""
 
 
 @dataclass(frozen=True)
@@ -42,19 +48,52 @@ class Clipper(ABC):
     G2. A record whose gradient holds NaN or inf contributes exactly 0, and changes nothing else.
     G3. A record's scale depends on its own norms and public quantities only.
     G4. Zero gradients contribute zero; no scale is NaN or inf.
+
+    Beside these a rule declares, at its default parameters, which of five properties it has; both answers are
+    tested, a "no" by a witness. w are the scales, u = |(w_l n_l)_l| the norm of the contribution.
     """
 
     name: ClassVar[str]
+    equation: ClassVar[str]
+    bound_equation: ClassVar[str]
+    guarantee: ClassVar[str]
+    """Why K bounds every contribution, in one line."""
+    citation: ClassVar[str]
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    """Closed range of each numeric parameter; ``clip_norm``'s is the same for all."""
     per_group: ClassVar[bool] = False
     """Whether ``scales`` needs a norm for each parameter tensor (True) or for the whole gradient (False)."""
+
+    idempotent: ClassVar[bool]
+    """P6: a scaled gradient is left alone when scaled again."""
+    contribution_monotone: ClassVar[bool]
+    """P7: u does not fall as the gradient is stretched."""
+    weight_monotone: ClassVar[bool]
+    """P8: no scale rises as the gradient (not zero) is stretched."""
+    homogeneous: ClassVar[bool]
+    """P9: w(c n; c C) = w(n; C): the unit that gradients are measured in does not matter."""
+    direction_kept: ClassVar[bool]
+    """P10: one scale for the whole gradient."""
+
+    clip_norm: float
+
+    def __post_init__(self) -> None:
+        in_range(SMALLEST_CLIP_NORM, LARGEST_CLIP_NORM, clip_norm=self.clip_norm)
+        for parameter, (low, high) in self.ranges.items():
+            if getattr(self, parameter) is not None:
+                in_range(low, high, **{parameter: getattr(self, parameter)})
+
+    def target(self, context: ClipContext) -> float:
+        """C with room for rounding."""
+        return self.clip_norm * (1.0 - context.margin)
 
     @abstractmethod
     def scales(self, xp: Any, norms: Array, context: ClipContext) -> Array:
         """Scales float64 [B, L] from finite norms float64 [B, L] >= 0 (L = 1 unless ``per_group``)."""
 
-    @abstractmethod
     def bound(self) -> float:
-        """K: the largest norm one record's scaled gradient can have."""
+        """K: the largest norm one record's scaled gradient can have. C unless the rule says otherwise."""
+        return self.clip_norm
 
     def sensitivity(self, neighboring: str) -> float:
         """L2 sensitivity of the sum of scaled gradients."""

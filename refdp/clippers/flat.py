@@ -1,6 +1,6 @@
 """Flat clipping: Abadi et al. 2016 (arXiv 1607.00133), Algorithm 1.
 
-s = min(1, C / n)
+w = min(1, C / n)
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from typing import Any, ClassVar
 
 from refdp.backend import Array
 from refdp.clippers import clippers
-from refdp.clippers.base import LARGEST_CLIP_NORM, SMALLEST_CLIP_NORM, ClipContext, Clipper
-from refdp.validate import in_range
+from refdp.clippers.base import ClipContext, Clipper
 
 
 @clippers.register("flat")
@@ -21,15 +20,17 @@ class Flat(Clipper):
 
     clip_norm: float
     name: ClassVar[str] = "flat"
-
-    def __post_init__(self) -> None:
-        in_range(SMALLEST_CLIP_NORM, LARGEST_CLIP_NORM, clip_norm=self.clip_norm)
-
-    def bound(self) -> float:
-        """C."""
-        return self.clip_norm
+    equation: ClassVar[str] = "w = min(1, C / n)"
+    bound_equation: ClassVar[str] = "C"
+    guarantee: ClassVar[str] = "n min(1, C / n) = min(n, C) <= C"
+    citation: ClassVar[str] = "Abadi et al. 2016, arXiv 1607.00133, Algorithm 1"
+    idempotent: ClassVar[bool] = True
+    contribution_monotone: ClassVar[bool] = True
+    weight_monotone: ClassVar[bool] = True
+    homogeneous: ClassVar[bool] = True
+    direction_kept: ClassVar[bool] = True
 
     def scales(self, xp: Any, norms: Array, context: ClipContext) -> Array:
         """min(1, C (1 - margin) / n), with 1 at n = 0."""
-        target = self.clip_norm * (1.0 - context.margin)
+        target = self.target(context)
         return target / xp.maximum(norms, target)

@@ -1,5 +1,9 @@
 """Noise on the clipped sum."""
 
 from refdp.noise.gaussian import add_gaussian_noise
+from refdp.noise.secure import SecureStreams
+from refdp.rng import Streams
 
-__all__ = ["add_gaussian_noise"]
+NOISE_SOURCES: dict[str, type[Streams]] = {"reproducible": Streams, "secure": SecureStreams}
+
+__all__ = ["NOISE_SOURCES", "add_gaussian_noise"]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from refdp.backend import Array, Backend
+from refdp.rng import HostNormal
 
 
 def add_gaussian_noise(
@@ -18,7 +19,7 @@ def add_gaussian_noise(
     clipped_sum: Array,
     noise_multiplier: float,
     bound: float,
-    seed: np.random.SeedSequence,
+    seed: np.random.SeedSequence | HostNormal,
     dtype: type,
 ) -> Array:
     """The released sum, float64 [D].
@@ -27,8 +28,11 @@ def add_gaussian_noise(
         clipped_sum: [D].
         noise_multiplier: noise standard deviation / bound, >= 0.
         bound: K, the largest norm of one record's contribution.
-        seed: this step's own seed; never used for anything else.
-        dtype: type the standard normal draws are made in (float32 draws have 24-bit resolution).
+        seed: this step's own seed, or its own draws; never used for anything else.
+        dtype: type the draws from a seed are made in (float32 draws have 24-bit resolution).
     """
-    draws = backend.normal(seed, clipped_sum.size, dtype)
+    if callable(seed):
+        draws = backend.asarray(seed(clipped_sum.size))
+    else:
+        draws = backend.normal(seed, clipped_sum.size, dtype)
     return clipped_sum + (noise_multiplier * bound) * draws

@@ -21,7 +21,7 @@ def make(name: str, n: int = 40, b: int = 10):  # type: ignore[no-untyped-def]
 
 
 def test_names() -> None:
-    assert samplers.names() == ("fixed-order", "poisson", "shuffle")
+    assert samplers.names() == ("fixed-order", "poisson", "shuffle", "without-replacement")
 
 
 def test_poisson_batches_are_independent_draws() -> None:
