@@ -8,7 +8,10 @@ from refdp.cli.lazy import LazyGroup
 
 _COMMANDS = {
     "claim": ("refdp.cli.audit_claim", "Recompute a claimed epsilon from what was really run."),
-    "mechanism": ("refdp.cli.audit_mechanism", "Attack a clipping and noise mechanism written by somebody else."),
+    "mechanism": (
+        "refdp.cli.audit_mechanism",
+        "Attack a clipping and noise mechanism written by somebody else.",
+    ),
 }
 
 

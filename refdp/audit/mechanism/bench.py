@@ -1,0 +1,152 @@
+"""Play batches through the subject and measure how far two releases are apart.
+
+G1. A subject that hangs or dies on one run is started again; the other runs of the request still get answers.
+G2. Frozen noise is used only where it was seen to freeze: the same seed gave the same release twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from refdp.audit.mechanism.process import SubjectDied, SubjectProcess
+from refdp.audit.mechanism.settings import Settings
+from refdp.errors import RefDPError
+
+Batch = list[np.ndarray]  # one array [B, *shape] per parameter
+DEATHS = 12
+
+
+@dataclass(frozen=True)
+class Call:
+    """One ``clip_and_noise``; ``seed`` freezes the noise anew before it."""
+
+    batch: Batch
+    step: int = 0
+    epoch: int = 0
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Release:
+    """What one call released: flat, or why not; and what was declared before it."""
+
+    output: np.ndarray | None
+    error: str | None
+    sigma: float
+    sensitivity: float
+    eps: float
+
+
+class Bench:
+    """The subject, kept alive.
+
+    Attributes:
+        frozen: whether seeds freeze its noise.
+        calls: how many times ``clip_and_noise`` was asked for.
+    """
+
+    def __init__(
+        self, file: Path, name: str, settings: Settings, *, memory: int, timeout: float = 5.0
+    ) -> None:
+        self.file, self.name, self.settings = file, name, settings
+        self._memory, self._timeout = memory, timeout
+        self._process = self._start()
+        self.about = self._process.about
+        self.frozen, self.calls, self._deaths = False, 0, 0
+        if not self.about["has_method"]:
+            self.close()
+            raise RefDPError(f"{file}:{name}: has no method clip_and_noise(per_sample_grads, step, epoch)")
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the subject's process."""
+        self._process.close()
+
+    def choose_release(self, release: str | None) -> None:
+        """What is released: as asked, else as the class says, else the mean."""
+        chosen = release or self.about["release"] or "mean"
+        if chosen not in ("sum", "mean"):
+            raise RefDPError(f"{self.name}.release = {chosen!r}: must be 'sum' or 'mean'")
+        self.settings = replace(self.settings, release=chosen)
+
+    def _start(self) -> SubjectProcess:
+        return SubjectProcess(self.file, self.name, memory=self._memory, timeout=self._timeout + 20)
+
+    def play(self, runs: Sequence[tuple[Sequence[Call], Sequence[int]]]) -> list[list[list[Release]]]:
+        """Each run under each of its seeds: [run][seed][call], shorter where a call failed."""
+        try:
+            return self._play(runs)
+        except SubjectDied as died:
+            self._process.close()
+            self._process = self._start()
+            self._deaths += 1
+            if self._deaths > DEATHS:
+                raise RefDPError(
+                    f"{self.file}:{self.name}: {died}, again and again; nothing was found out"
+                ) from None
+            if len(runs) == 1:
+                lost = Release(None, str(died), 0.0, 0.0, 0.0)
+                return [[[lost] for _ in runs[0][1]]]
+            half = len(runs) // 2
+            return self.play(runs[:half]) + self.play(runs[half:])
+
+    def _play(self, runs: Sequence[tuple[Sequence[Call], Sequence[int]]]) -> list[list[list[Release]]]:
+        asked: list[dict[str, Any]] = []
+        numbers: list[np.ndarray] = []
+        for calls, seeds in runs:
+            self.calls += len(calls) * len(seeds)
+            told = [
+                {"shapes": [a.shape for a in c.batch], "step": c.step, "epoch": c.epoch, "seed": c.seed}
+                for c in calls
+            ]
+            asked.append({"calls": told, "seeds": [int(s) for s in seeds]})
+            numbers += [array.ravel() for call in calls for array in call.batch]
+        document, outputs = self._process.ask(
+            {"settings": self.settings.arguments(), "runs": asked},
+            np.concatenate(numbers) if numbers else np.empty(0),
+            self._timeout,
+        )
+        return _sorted(document, outputs, [len(seeds) for _, seeds in runs])
+
+    def releases(self, batches: Sequence[Batch], seeds: Sequence[int]) -> list[list[Release]]:
+        """The first release of a fresh instance, for each batch and seed."""
+        played = self.play([([Call(batch)], seeds) for batch in batches])
+        return [[calls[0] for calls in run] for run in played]
+
+    def see_whether_it_freezes(self, batch: Batch) -> None:
+        """Sets ``frozen``; a subject that cannot take an ordinary batch is refused."""
+        first, again = self.releases([batch, batch], [7])
+        for one in (first[0], again[0]):
+            if one.output is None:
+                raise RefDPError(f"{self.file}:{self.name}: fails on an ordinary batch: {one.error}")
+        self.frozen = bool(np.array_equal(first[0].output, again[0].output, equal_nan=True))  # type: ignore[arg-type]
+
+
+def _sorted(document: dict[str, Any], outputs: np.ndarray, counts: list[int]) -> list[list[list[Release]]]:
+    found: list[list[list[Release]]] = []
+    at, played = 0, iter(document["played"])
+    for count in counts:
+        run = []
+        for _ in range(count):
+            calls = []
+            for one in next(played):
+                output = None
+                if "output" in one and "error" not in one:
+                    output = outputs[at : at + one["output"]]
+                    at += one["output"]
+                calls.append(
+                    Release(output, one.get("error"), one["sigma"], one["sensitivity"], one.get("eps", 0.0))
+                )
+            run.append(calls)
+        found.append(run)
+    return found
