@@ -31,8 +31,6 @@ def add_gaussian_noise(
         seed: this step's own seed, or its own draws; never used for anything else.
         dtype: type the draws from a seed are made in (float32 draws have 24-bit resolution).
     """
-    if callable(seed):
-        draws = backend.asarray(seed(clipped_sum.size))
-    else:
-        draws = backend.normal(seed, clipped_sum.size, dtype)
+    size = clipped_sum.size
+    draws = backend.asarray(seed(size)) if callable(seed) else backend.normal(seed, size, dtype)
     return clipped_sum + (noise_multiplier * bound) * draws

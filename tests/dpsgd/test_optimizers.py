@@ -42,3 +42,36 @@ def test_learning_rate_schedules() -> None:
     assert cosine.factor(0, 10) == 1.0
     assert cosine.factor(5, 10) == pytest.approx(0.5)
     assert cosine.factor(9, 10) == pytest.approx((1 + math.cos(0.9 * math.pi)) / 2)
+
+
+def test_warm_up_reaches_the_whole_rate_and_stays() -> None:
+    warmup = lr_schedules.create("warmup:steps=4")
+    assert [warmup.factor(t, 10) for t in range(6)] == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
+    assert lr_schedules.create("warmup:steps=1").factor(0, 10) == 1.0
+    assert lr_schedules.create("warmup:steps=20").factor(9, 10) == 0.5  # never there in a shorter run
+
+
+def test_warm_up_then_cosine() -> None:
+    schedule, cosine = lr_schedules.create("warmup-cosine:steps=4"), lr_schedules.create("cosine")
+    assert [schedule.factor(t, 12) for t in range(4)] == [0.25, 0.5, 0.75, 1.0]
+    assert [schedule.factor(4 + t, 12) for t in range(8)] == [cosine.factor(t, 8) for t in range(8)]
+    for steps in (4, 3, 1):  # no longer than the warm-up
+        assert schedule.factor(steps - 1, steps) == steps / 4
+
+
+@pytest.mark.parametrize("name", lr_schedules.names())
+@pytest.mark.parametrize("steps", [1, 2, 7, 40])
+def test_factors_are_above_zero_and_at_most_one(name: str, steps: int) -> None:
+    schedule = lr_schedules.create(f"{name}:steps=7" if name.startswith("warmup") else name)
+    factors = [schedule.factor(t, steps) for t in range(steps)]
+    assert all(0 < factor <= 1 for factor in factors)
+    peak = factors.index(max(factors))
+    assert factors[: peak + 1] == sorted(factors[: peak + 1])
+    assert factors[peak:] == sorted(factors[peak:], reverse=True)
+
+
+@pytest.mark.parametrize("name", ["warmup", "warmup-cosine"])
+@pytest.mark.parametrize("raw", ["", ":steps=0", ":steps=-1", ":steps=1.5", ":steps=x"])
+def test_warm_up_of_no_whole_number_of_steps_is_refused(name: str, raw: str) -> None:
+    with pytest.raises(RefDPError, match="steps"):
+        lr_schedules.create(name + raw)

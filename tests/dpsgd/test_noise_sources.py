@@ -1,0 +1,171 @@
+"""The secure noise source: the cipher it says, keys that share nothing, N(0, 1), and resuming to the bit."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import struct
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import small_data, small_plan
+from scipy import stats
+from strict_backend import strict_backend
+
+from refdp.backend import numpy_backend
+from refdp.engine import Trainer
+from refdp.errors import MissingExtraError, RefDPError
+from refdp.noise import NOISE_SOURCES, add_gaussian_noise
+from refdp.noise.secure import SecureStreams, chacha
+from refdp.rng import Streams
+
+ROOT = 2**255 + 12345
+
+
+def with_randomgen() -> None:
+    pytest.importorskip("randomgen", reason="needs refdp[secure]")
+
+
+def chacha20_block(key: bytes, counter: int) -> bytes:
+    """RFC 8439, section 2.3, with a zero nonce."""
+
+    def rotate(x: int, n: int) -> int:
+        return (x << n | x >> 32 - n) & 0xFFFFFFFF
+
+    start = [*struct.unpack("<4I", b"expand 32-byte k"), *struct.unpack("<8I", key), counter, 0, 0, 0]
+    x = list(start)
+    columns = [(0, 4, 8, 12), (1, 5, 9, 13), (2, 6, 10, 14), (3, 7, 11, 15)]
+    diagonals = [(0, 5, 10, 15), (1, 6, 11, 12), (2, 7, 8, 13), (3, 4, 9, 14)]
+    for _ in range(10):
+        for a, b, c, d in columns + diagonals:
+            for i, j, k, n in ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)):
+                x[i] = (x[i] + x[j]) & 0xFFFFFFFF
+                x[k] = rotate(x[k] ^ x[i], n)
+    return struct.pack("<16I", *((one + other) & 0xFFFFFFFF for one, other in zip(x, start, strict=True)))
+
+
+def test_the_oracle_gives_the_published_keystream() -> None:
+    """RFC 8439, appendix A.1, test vectors 1 and 2."""
+    assert chacha20_block(bytes(32), 0).hex().startswith("76b8e0ada0f13d90405d6ae55386bd28bdd219b8a08ded1a")
+    assert chacha20_block(bytes(32), 1).hex().startswith("9f07e7be5551387a98ba977c732d080dcb0f29a048e36569")
+
+
+@pytest.mark.parametrize("key", [bytes(32), bytes(range(32)), hashlib.sha256(b"x").digest()])
+def test_the_generator_is_chacha20(key: bytes) -> None:
+    with_randomgen()
+    keystream = b"".join(chacha20_block(key, counter) for counter in range(40))
+    words = chacha(key).bit_generator.random_raw(len(keystream) // 8)
+    assert words.astype("<u8").tobytes() == keystream
+
+
+def test_keys_are_keyed_blake2b_and_never_shared() -> None:
+    streams = SecureStreams(ROOT, seed_is_known=False)
+    expected = hashlib.blake2b(
+        b"noise:" + (7).to_bytes(8, "little"),
+        digest_size=32,
+        key=ROOT.to_bytes(32, "little"),
+        person=b"refdp/streams/1",
+    )
+    assert streams.key("noise", 7) == expected.digest()
+    roots = [streams, SecureStreams(ROOT + 1, seed_is_known=False)]
+    keys = {
+        one.key(purpose, step)
+        for one, purpose, step in itertools.product(roots, ("init", "sampling", "noise"), range(300))
+    }
+    assert len(keys) == 2 * 3 * 300
+
+
+def test_draws_are_standard_normal_and_independent() -> None:
+    with_randomgen()
+    streams = SecureStreams(ROOT, seed_is_known=False)
+    draws = np.array([streams.noise(t)(4000) for t in range(30)])
+    assert stats.kstest(draws.ravel(), "norm").pvalue > 1e-3
+    assert abs(draws.std() - 1) < 5 / np.sqrt(2 * draws.size)
+    correlations = np.corrcoef(draws)[np.triu_indices(30, 1)]
+    assert np.abs(correlations).max() < 5 / np.sqrt(4000)
+    assert draws.dtype == np.float64
+    np.testing.assert_array_equal(streams.noise(3)(4000), draws[3])
+
+
+def test_noise_lands_on_the_sum_at_its_scale() -> None:
+    with_randomgen()
+    draws = SecureStreams(ROOT, seed_is_known=False).noise(0)
+    for backend in (numpy_backend(), strict_backend()):
+        total = backend.asarray(np.arange(5.0))
+        released = backend.to_host(add_gaussian_noise(backend, total, 1.5, 0.25, draws, np.float32))
+        np.testing.assert_array_equal(released, np.arange(5.0) + (1.5 * 0.25) * draws(5))
+
+
+def trainer(streams: Streams) -> Trainer:
+    data = small_data()
+    return Trainer(small_plan(data), data, numpy_backend(), streams, dtype=np.float32, workers=1)
+
+
+def test_resumes_to_the_bit() -> None:
+    with_randomgen()
+    whole, first, second = (trainer(SecureStreams.from_seed(None)) for _ in range(3))
+    whole.load_state(first.state())
+    for _ in range(8):
+        whole.advance()
+    for _ in range(3):
+        first.advance()
+    second.load_state(first.state())
+    for _ in range(5):
+        second.advance()
+    np.testing.assert_array_equal(whole.theta, second.theta)
+    assert isinstance(second.streams, SecureStreams)
+    assert second.streams.root == first.streams.root
+
+
+@pytest.mark.parametrize("secure_first", [True, False])
+def test_a_checkpoint_of_another_source_is_refused(secure_first: bool) -> None:
+    with_randomgen()
+    one, other = trainer(SecureStreams.from_seed(None)), trainer(Streams.from_seed(None))
+    if not secure_first:
+        one, other = other, one
+    with pytest.raises(RefDPError, match="noise source"):
+        other.load_state(one.state())
+
+
+def test_a_fresh_root_has_256_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_randomgen()
+    monkeypatch.setattr("secrets.randbits", lambda bits: 2**bits - 1)
+    assert SecureStreams.from_seed(None) == SecureStreams(2**256 - 1, seed_is_known=False)
+
+
+def test_a_seed_is_refused() -> None:
+    with pytest.raises(RefDPError, match=r"seed = 5: a known seed undoes noise_source = 'secure'"):
+        SecureStreams.from_seed(5)
+
+
+def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "randomgen", None)
+    with pytest.raises(MissingExtraError, match=r"install refdp\[secure\]"):
+        SecureStreams.from_seed(None)
+
+
+def test_the_extra_is_not_imported_until_asked_for() -> None:
+    code = "import sys, refdp.engine; sys.exit('randomgen' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_sources() -> None:
+    assert {"reproducible": Streams, "secure": SecureStreams} == NOISE_SOURCES
+    assert len({source.root_name for source in NOISE_SOURCES.values()}) == len(NOISE_SOURCES)
+
+
+def test_samplers_take_either_source() -> None:
+    with_randomgen()
+    from refdp.samplers import samplers
+
+    streams: Any = SecureStreams(ROOT, seed_is_known=False)
+    for name in samplers.names():
+        batches = [samplers.create(name, dataset_size=50, batch_size=10).batch(3, streams) for _ in range(2)]
+        np.testing.assert_array_equal(batches[0].indices, batches[1].indices)
+    other = dataclasses.replace(streams, root=ROOT - 1)
+    poisson = samplers.create("poisson", dataset_size=500, batch_size=10)
+    assert not np.array_equal(poisson.batch(0, streams).indices, poisson.batch(0, other).indices)
