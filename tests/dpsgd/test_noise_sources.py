@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib
 import itertools
 import struct
 import subprocess
@@ -16,14 +17,16 @@ from helpers import small_data, small_plan
 from scipy import stats
 from strict_backend import strict_backend
 
+import refdp.noise.secure as secure
 from refdp.backend import numpy_backend
 from refdp.engine import Trainer
 from refdp.errors import MissingExtraError, RefDPError
 from refdp.noise import NOISE_SOURCES, add_gaussian_noise
-from refdp.noise.secure import SecureStreams, chacha
+from refdp.noise.secure import SecureStreams
 from refdp.rng import Streams
 
 ROOT = 2**255 + 12345
+KEY, NOISE = SecureStreams.key, SecureStreams.noise
 
 
 def with_randomgen() -> None:
@@ -54,16 +57,22 @@ def test_the_oracle_gives_the_published_keystream() -> None:
     assert chacha20_block(bytes(32), 1).hex().startswith("9f07e7be5551387a98ba977c732d080dcb0f29a048e36569")
 
 
-@pytest.mark.parametrize("key", [bytes(32), bytes(range(32)), hashlib.sha256(b"x").digest()])
-def test_the_generator_is_chacha20(key: bytes) -> None:
-    with_randomgen()
-    keystream = b"".join(chacha20_block(key, counter) for counter in range(40))
-    words = chacha(key).bit_generator.random_raw(len(keystream) // 8)
-    assert words.astype("<u8").tobytes() == keystream
+def check_cipher() -> None:
+    for key in (bytes(32), bytes(range(32)), hashlib.sha256(b"x").digest()):
+        keystream = b"".join(chacha20_block(key, counter) for counter in range(40))
+        words = secure.chacha(key).bit_generator.random_raw(len(keystream) // 8)
+        assert words.astype("<u8").tobytes() == keystream, "not ChaCha20"
 
 
-def test_keys_are_keyed_blake2b_and_never_shared() -> None:
+def check_keys() -> None:
+    """Keyed BLAKE2b, another key for every root, purpose and step."""
     streams = SecureStreams(ROOT, seed_is_known=False)
+    roots = [streams, SecureStreams(ROOT + 1, seed_is_known=False)]
+    keys = {
+        one.key(purpose, step)
+        for one, purpose, step in itertools.product(roots, ("init", "sampling", "noise"), range(300))
+    }
+    assert len(keys) == 2 * 3 * 300, "a key is shared"
     expected = hashlib.blake2b(
         b"noise:" + (7).to_bytes(8, "little"),
         digest_size=32,
@@ -71,24 +80,72 @@ def test_keys_are_keyed_blake2b_and_never_shared() -> None:
         person=b"refdp/streams/1",
     )
     assert streams.key("noise", 7) == expected.digest()
-    roots = [streams, SecureStreams(ROOT + 1, seed_is_known=False)]
-    keys = {
-        one.key(purpose, step)
-        for one, purpose, step in itertools.product(roots, ("init", "sampling", "noise"), range(300))
-    }
-    assert len(keys) == 2 * 3 * 300
 
 
-def test_draws_are_standard_normal_and_independent() -> None:
-    with_randomgen()
+def check_draws() -> None:
+    """N(0, 1), fresh in every coordinate and step, nothing of the other streams, the same when asked again."""
     streams = SecureStreams(ROOT, seed_is_known=False)
     draws = np.array([streams.noise(t)(4000) for t in range(30)])
-    assert stats.kstest(draws.ravel(), "norm").pvalue > 1e-3
+    assert stats.kstest(draws.ravel(), "norm").pvalue > 1e-3, "not N(0, 1)"
     assert abs(draws.std() - 1) < 5 / np.sqrt(2 * draws.size)
     correlations = np.corrcoef(draws)[np.triu_indices(30, 1)]
-    assert np.abs(correlations).max() < 5 / np.sqrt(4000)
+    assert np.abs(correlations).max() < 5 / np.sqrt(4000), "steps share draws"
+    for shift in (1, 2, 1000):
+        assert abs(np.corrcoef(draws[:, shift:].ravel(), draws[:, :-shift].ravel())[0, 1]) < 0.02
+    sampled = streams.sampling(3).standard_normal((4, 4000)).sum(axis=0)
+    assert abs(np.corrcoef(sampled, draws[3])[0, 1]) < 0.1, "noise and batches share a stream"
     assert draws.dtype == np.float64
     np.testing.assert_array_equal(streams.noise(3)(4000), draws[3])
+
+
+@pytest.mark.parametrize("check", [check_cipher, check_keys, check_draws])
+def test_secure_source(check: Any) -> None:
+    with_randomgen()
+    check()
+
+
+def few_rounds(patch: pytest.MonkeyPatch) -> None:
+    randomgen = importlib.import_module("randomgen")
+    whole = randomgen.ChaCha
+    patch.setattr(randomgen, "ChaCha", lambda **given: whole(**{**given, "rounds": 8}))
+
+
+def key_without_step(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(SecureStreams, "key", lambda self, purpose, step: KEY(self, purpose, 0))
+
+
+def key_without_purpose(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(SecureStreams, "key", lambda self, purpose, step: KEY(self, "noise", step))
+
+
+def key_of_half_the_root(patch: pytest.MonkeyPatch) -> None:
+    def key(self: SecureStreams, purpose: str, step: int) -> bytes:
+        return KEY(dataclasses.replace(self, root=self.root >> 128), purpose, step)
+
+    patch.setattr(SecureStreams, "key", key)
+
+
+def one_draw_halved(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(SecureStreams, "noise", lambda self, step: lambda size: 0.5 * NOISE(self, step)(size))
+
+
+@pytest.mark.parametrize(
+    ("fault", "check"),
+    [
+        (few_rounds, check_cipher),
+        (key_without_step, check_keys),
+        (key_without_step, check_draws),
+        (key_without_purpose, check_keys),
+        (key_without_purpose, check_draws),
+        (key_of_half_the_root, check_keys),
+        (one_draw_halved, check_draws),
+    ],
+)
+def test_faults_are_caught(fault: Any, check: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_randomgen()
+    fault(monkeypatch)
+    with pytest.raises(AssertionError):
+        check()
 
 
 def test_noise_lands_on_the_sum_at_its_scale() -> None:

@@ -45,6 +45,22 @@ def test_every_subset_is_equally_likely(n: int, b: int) -> None:
     check_uniform(lambda t: sampler.batch(t, STREAMS).indices, n, b)
 
 
+def test_large_batches_are_spread_evenly() -> None:
+    """Sizes for which numpy takes another road: how many of the first half are drawn is hypergeometric."""
+    n, b, steps = 10_100, 600, 1500
+    sampler = make(n, b)
+    drawn = np.array([sampler.batch(t, STREAMS).indices for t in range(steps)])
+    assert (np.diff(drawn, axis=1) > 0).all()
+    counts = np.bincount(drawn.ravel(), minlength=n)
+    spread = steps * (b / n) * (1 - b / n)
+    chi_square = float(np.sum((counts - steps * b / n) ** 2) / spread) * (n - 1) / n
+    assert 1e-3 < stats.chi2.cdf(chi_square, n - 1) < 1 - 1e-3
+    law = stats.hypergeom(n, n // 2, b)
+    halves = law.cdf((drawn < n // 2).sum(axis=1) - np.random.default_rng(0).integers(2, size=steps))
+    assert abs(np.mean(halves) - 0.5) < 5 / np.sqrt(12 * steps)
+    assert stats.chisquare(np.bincount(np.searchsorted([0.25, 0.5, 0.75], halves), minlength=4)).pvalue > 1e-4
+
+
 def test_faults_are_caught() -> None:
     """With replacement; consecutive; a shuffled epoch; one record favoured."""
     rng = np.random.default_rng(2)
