@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -56,7 +57,8 @@ class Several(click.ParamType):
         """The list in the order given."""
         if isinstance(value, list):
             return value
-        items = [self.item.convert(part.strip(), param, ctx) for part in str(value).split(",")]
+        parts = re.split(r",(?![^,:]*=)", str(value))  # NAME:param=value,param=value is one item
+        items = [self.item.convert(part.strip(), param, ctx) for part in parts]
         if len(set(items)) != len(items):
             self.fail(f"{value!r} must not name a value twice", param, ctx)
         return items
