@@ -6,4 +6,4 @@ from refdp.rng import Streams
 
 NOISE_SOURCES: dict[str, type[Streams]] = {"reproducible": Streams, "secure": SecureStreams}
 
-__all__ = ["NOISE_SOURCES", "add_gaussian_noise"]
+__all__ = ["NOISE_SOURCES", "SecureStreams", "add_gaussian_noise"]
