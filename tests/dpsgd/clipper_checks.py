@@ -115,6 +115,14 @@ def check_bound(spec: str) -> None:
             assert_bounded(clipper, (direction * ratio * clip_norm).astype(dtype), step, STEPS)
 
 
+def check_underflow(spec: str) -> None:
+    """P1 where entries of 1.5e-162 vanish when squared: the norm computed from them is far less than the true one."""
+    row = np.full((1, 5000), 1.5e-162)
+    row[0, 0] = 1.6e-162
+    for clip_norm in (1e-30, 1.0, 1e29):
+        assert_bounded(make(spec, clip_norm), row)
+
+
 def check_tight(spec: str) -> None:
     """K is no larger than it must be: some norm comes within a percent of it."""
     clipper = make(spec)

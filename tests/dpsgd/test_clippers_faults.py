@@ -70,6 +70,15 @@ def auto_v_with_a_guard_added(patch: Patch) -> None:
     patch.setattr(clippers.get("auto-v"), "scales", scales)
 
 
+def auto_v_down_to_any_norm(patch: Patch) -> None:
+    """The norm is divided by however few digits it has."""
+
+    def scales(self: Any, xp: Any, norms: Any, context: Any) -> Any:
+        return xp.where(norms > 0.0, self.target(context) / xp.maximum(norms, 1e-300), 0.0)
+
+    patch.setattr(clippers.get("auto-v"), "scales", scales)
+
+
 def threshold_of_the_same_batch(patch: Patch) -> None:
     """The clip norm is adapted to the batch it clips."""
 
@@ -110,6 +119,7 @@ FAULTS: list[tuple[Callable[[Patch], None], Callable[[str], None], str, str]] = 
     (psasc_with_the_noise_of_c, checks.check_neighbouring_sums, "psasc", "moved the sum"),
     (mix_beyond_one, checks.check_bound, "radial-mix", "a record contributes"),
     (auto_v_with_a_guard_added, check_formula, "auto-v", "not the paper's formula"),
+    (auto_v_down_to_any_norm, checks.check_underflow, "auto-v", "a record contributes"),
     (threshold_of_the_same_batch, checks.check_row_independence, "flat", "rows are not independent"),
     (scales_divided_by_the_rows, checks.check_batch_split, "auto-s", "Not equal"),
     (boundary_counted_at_the_wrong_side, checks.check_bound, "global", "a record contributes"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 import pytest
@@ -28,6 +29,11 @@ def per_layer(norms: list[float], c: float, step: int, steps: int) -> list[float
 
 
 def water_filling(norms: list[float], c: float, step: int, steps: int) -> list[float]:
+    return _water_filling(tuple(norms), c)
+
+
+@cache
+def _water_filling(norms: tuple[float, ...], c: float) -> list[float]:
     """tau by bisection in exact fractions, to 2^-90 of the largest norm."""
     exact, budget = [Fraction(n) for n in norms], Fraction(c) ** 2
     if sum(n**2 for n in exact) <= budget:
