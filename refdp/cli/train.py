@@ -84,7 +84,11 @@ def _resumed(directory: RunDirectory, ctx: click.Context, options: dict[str, Any
 @click.option(
     "--neighboring", type=click.Choice(NEIGHBORING), help="[default: add-remove; zero-out unless Poisson]."
 )
-@click.option("--clipping", type=Name(), help="Clipping rule [default: flat].")
+@click.option(
+    "--clipping",
+    type=Name(),
+    help="Clipping rule, NAME:param=value,... (docs/mechanisms.md) [default: flat].",
+)
 @click.option("--clip-norm", type=CLIP_NORM, help="Largest norm of one record's gradient.")
 @click.option(
     "--schedule",
@@ -95,7 +99,9 @@ def _resumed(directory: RunDirectory, ctx: click.Context, options: dict[str, Any
 )
 @click.option("--target-epsilon", type=POSITIVE, help="Budget; the noise is solved for and never exceeds it.")
 @click.option(
-    "--noise-multiplier", type=NON_NEGATIVE, help="Noise standard deviation on the sum / clip norm."
+    "--noise-multiplier",
+    type=NON_NEGATIVE,
+    help="Noise standard deviation on the sum / K, the rule's bound (the clip norm, but for psasc).",
 )
 @click.option("--delta", type=DELTA, default=1e-5, show_default=True)
 @click.option("--batch-size", type=COUNT, help="Logical (expected) batch size.")
