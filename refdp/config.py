@@ -25,6 +25,7 @@ class RunConfig:
     Attributes:
         noise_multiplier: of the schedule's scale; None until ``target_epsilon`` is solved for.
         clipping: None for a baseline without privacy.
+        noise_source: of ``refdp.noise.NOISE_SOURCES``.
         seed: None for entropy of the operating system.
         data_seed: seed of a synthetic data set.
     """
@@ -49,6 +50,7 @@ class RunConfig:
     epochs: int
     seed: int | None
     backend: str
+    noise_source: str = "reproducible"
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON document."""

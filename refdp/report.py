@@ -7,7 +7,9 @@ from typing import Any
 from refdp.accounting import Bounds
 from refdp.data import Dataset
 from refdp.figures import lower_figure, upper_figure
+from refdp.noise import SecureStreams
 from refdp.plan import Plan
+from refdp.rng import Streams
 
 
 def bounds_to_json(bounds: Bounds) -> dict[str, Any]:
@@ -36,11 +38,12 @@ _UNITS = {
 }
 
 
-def privacy_statement(plan: Plan, data: Dataset, bounds: Bounds | None, *, seed_is_known: bool) -> str:
+def privacy_statement(plan: Plan, data: Dataset, bounds: Bounds | None, streams: Streams) -> str:
     """The statement a run ends with: unit, relation, sampler, delta, both bounds, and what is not covered."""
     if bounds is None:
         return "Privacy: NONE. A baseline without clipping and noise; epsilon = inf."
     sampler = plan.sampler
+    cipher = "" if isinstance(streams, SecureStreams) else " (the generator is not a cryptographic one)"
     conversion = (
         f", RDP order {bounds.rdp['order']:.4g}, conversion {bounds.rdp['conversion']}" if bounds.rdp else ""
     )
@@ -60,11 +63,11 @@ def privacy_statement(plan: Plan, data: Dataset, bounds: Bounds | None, *, seed_
         "  - the test records, on which accuracies are computed",
         "  - choosing this run, or its hyper-parameters, among several",
         "  - the size of the training set, treated as public",
-        "  - floating-point effects of noise and sums (the generator is not a cryptographic one)",
+        f"  - floating-point effects of noise and sums{cipher}",
     ]
     if bounds.upper == float("inf"):
         lines.insert(1, "  NOT PRIVATE: there is no noise, or far too little; epsilon is infinite")
-    if seed_is_known:
+    if streams.seed_is_known:
         lines.append("  - anyone who knows the seed, who can subtract the noise: use no --seed on real data")
     lines += [f"  - {caveat}" for caveat in data.caveats]
     lines += [f"  note: {note}" for note in bounds.notes]

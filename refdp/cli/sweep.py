@@ -95,7 +95,9 @@ def _validate(directory: str, output: Output) -> int:
 @click.option("--model", type=Name(), help="[default: the data set's recipe, as for what follows].")
 @click.option("--sampling", type=click.Choice(SAMPLERS), help="[default: poisson].")
 @click.option(
-    "--neighboring", type=click.Choice(NEIGHBORING), help="[default: add-remove; zero-out unless Poisson]."
+    "--neighboring",
+    type=click.Choice(NEIGHBORING),
+    help="[default: add-remove; zero-out for shuffle and fixed-order; replace-one for without-replacement].",
 )
 @click.option("--delta", type=DELTA, help="[default: 1e-5].")
 @click.option("--batch-size", type=COUNT)

@@ -19,13 +19,13 @@ from refdp.config import RunConfig, build
 from refdp.engine import Trainer
 from refdp.errors import RefDPError
 from refdp.files import exclusive
+from refdp.noise import NOISE_SOURCES
 from refdp.recipes import recipe_for
 from refdp.report import NO_PRIVACY, bounds_to_json, privacy_statement
-from refdp.rng import Streams
 from refdp.run_directory import PRIVATE_COLUMN, RunDirectory, fingerprint
 from refdp.training import run_to_end, save
 
-SAMPLERS = ("poisson", "shuffle", "fixed-order")
+SAMPLERS = ("poisson", "shuffle", "fixed-order", "without-replacement")
 _NOT_CONFIG = ("output", "resume", "show_private_metrics", "as_json", "quiet")
 
 
@@ -82,7 +82,9 @@ def _resumed(directory: RunDirectory, ctx: click.Context, options: dict[str, Any
 )
 @click.option("--sampling", type=click.Choice(SAMPLERS), default="poisson", show_default=True)
 @click.option(
-    "--neighboring", type=click.Choice(NEIGHBORING), help="[default: add-remove; zero-out unless Poisson]."
+    "--neighboring",
+    type=click.Choice(NEIGHBORING),
+    help="[default: add-remove; zero-out for shuffle and fixed-order; replace-one for without-replacement].",
 )
 @click.option(
     "--clipping",
@@ -106,13 +108,25 @@ def _resumed(directory: RunDirectory, ctx: click.Context, options: dict[str, Any
 @click.option("--delta", type=DELTA, default=1e-5, show_default=True)
 @click.option("--batch-size", type=COUNT, help="Logical (expected) batch size.")
 @click.option("--physical-batch-size", type=COUNT, help="Records in memory at once; changes rounding only.")
-@click.option("--optimizer", type=Name(), help="sgd[:momentum=M].")
+@click.option(
+    "--optimizer",
+    type=Name(),
+    help="sgd[:momentum=M,nesterov=true], ema-momentum:gamma=G, adam[:bias_correction=dp], rmsprop; any "
+    "with average=D.",
+)
 @click.option("--learning-rate", type=POSITIVE)
-@click.option("--lr-schedule", type=Name(), help="constant or cosine.")
+@click.option("--lr-schedule", type=Name(), help="constant, cosine, warmup:steps=W or warmup-cosine:steps=W.")
 @click.option(
     "--epochs", type=EPOCHS, help="Passes over the data: ceil(epochs * dataset size / batch size) steps."
 )
 @click.option("--seed", type=SEED, help="Known seed, for research only: it lets anyone subtract the noise.")
+@click.option(
+    "--noise-source",
+    type=click.Choice(tuple(NOISE_SOURCES)),
+    default="reproducible",
+    show_default=True,
+    help="secure: noise, batches and initial weights from ChaCha20 (extra 'secure'); takes no --seed.",
+)
 @click.option("--backend", type=click.Choice(["numpy", "cupy"]), default="numpy", show_default=True)
 @click.option(
     "--show-private-metrics", is_flag=True, help="Also show and write un-noised training loss. NOT private."
@@ -140,7 +154,7 @@ def train(ctx: click.Context, **options: Any) -> int:
         plan,
         data,
         backend,
-        Streams.from_seed(config.seed),
+        NOISE_SOURCES[config.noise_source].from_seed(config.seed),
         physical_batch_size=config.physical_batch_size,
         watch_private=flags["show_private_metrics"],
     )
@@ -178,7 +192,7 @@ def _run(directory: RunDirectory, epochs: int, trainer: Trainer, output: Output)
         "seconds": seconds,
         "output": str(directory.path),
     }
-    statement = privacy_statement(plan, trainer.data, bounds, seed_is_known=trainer.streams.seed_is_known)
+    statement = privacy_statement(plan, trainer.data, bounds, trainer.streams)
     if any(PRIVATE_COLUMN in row for row in rows):
         statement += (
             "\n  - the un-noised training loss in metrics.csv, shown because it was asked for: NOT private"
