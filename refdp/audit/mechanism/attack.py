@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from refdp.audit.mechanism import shift
+from refdp.audit.mechanism import noise, noise_data, shift, state
 from refdp.audit.mechanism.bench import Bench
 from refdp.audit.mechanism.finding import Finding
 from refdp.audit.mechanism.settings import Settings
@@ -26,6 +26,11 @@ MEMORY = 4 << 30
 MEASURES: dict[str, Callable[[Bench, Finding], float]] = {
     shift.NAME: shift.measure,
     shift.FAILURE: shift.measure,
+    noise.SCALE: noise.measure_scale,
+    noise.REUSE: noise.measure_reuse,
+    noise.EMPTY: noise.measure_empty,
+    noise_data.NAME: noise_data.measure,
+    state.NAME: state.measure,
 }
 
 
@@ -103,8 +108,21 @@ def attack(
             notes.append(
                 "its noise could not be frozen: releases were averaged, and small violations are missed"
             )
-        found, cases = shift.search(bench, rng, begin + seconds)
-        findings += [one for one in found if _again(bench, one)]
+        fewest = 1
+        if bench.settings.relation == "add-remove":
+            nothing = noise.empty(bench)
+            if nothing is not None:
+                findings.append(nothing)
+                fewest = 2
+        measured, said = noise.check(bench)
+        findings += measured
+        notes += said
+        notes += noise_data.divisor_note(bench)
+        changed, said = noise_data.check(bench, rng, fewest)
+        notes += said
+        findings += [one for one in (changed, state.check(bench, rng)) if one is not None]
+        found, cases = shift.search(bench, rng, max(begin + seconds, time.monotonic() + seconds / 2), fewest)
+        findings = [one for one in findings + found if _again(bench, one)]
         return Attack(
             subject,
             bench.settings,

@@ -102,8 +102,10 @@ def random_row(rng: np.random.Generator, shapes: Shapes, clip: float) -> np.ndar
     return row * (random_norm(rng, clip) / length) if length > 0 else row
 
 
-def random_pair(rng: np.random.Generator, relation: str, clip: float, size: int, fewest: int = 1) -> Pair:
-    """A batch of 1 to 32 records (often ``size``): unlike, alike, one huge among many tiny, or with NaN."""
+def random_pair(
+    rng: np.random.Generator, relation: str, clip: float, size: int, fewest: int = 1, special: bool = False
+) -> Pair:
+    """1 to 32 records (often ``size``): unlike, alike, one huge among many tiny, or (``special``) with NaN."""
     shapes = random_shapes(rng)
     records = max(fewest, int(rng.choice([1, 1, 2, 3, size, size, 32])))
     rows = np.stack([random_row(rng, shapes, clip) for _ in range(records)])
@@ -114,9 +116,20 @@ def random_pair(rng: np.random.Generator, relation: str, clip: float, size: int,
     elif kind < 0.35:
         rows *= 1e-12
         rows[record] = random_row(rng, shapes, clip)
-    elif kind < 0.45:
+    elif kind < 0.4 and special:
         rows[record, rng.integers(rows.shape[1])] = rng.choice([np.nan, np.inf, -np.inf])
     return neighbour_of(rng, relation, clip, shapes, rows, record)
+
+
+def probes(rng: np.random.Generator, relation: str, fewest: int) -> list[Pair]:
+    """Records that are not finite, or hardly: NaN, infinities, norms whose squares overflow or vanish."""
+    shapes: Shapes = ((2,), (3,))
+    found = []
+    for odd in (np.nan, np.inf, -np.inf, 1e30, 1e-30):
+        rows = np.ones((fewest, 5)) * 0.1
+        rows[0, 0] = odd
+        found.append(neighbour_of(rng, relation, 1.0, shapes, rows, 0))
+    return found
 
 
 def neighbour_of(

@@ -6,6 +6,7 @@ G2. Frozen noise is used only where it was seen to freeze: the same seed gave th
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from refdp.audit.mechanism.settings import Settings
 from refdp.errors import RefDPError
 
 Batch = list[np.ndarray]  # one array [B, *shape] per parameter
-DEATHS = 12
+DEATHS = 30
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Bench:
         self._memory, self._timeout = memory, timeout
         self._process = self._start()
         self.about = self._process.about
-        self.frozen, self.calls, self._deaths = False, 0, 0
+        self.frozen, self.calls, self._deaths, self._pace = False, 0, 0, 0.0
         if not self.about["has_method"]:
             self.close()
             raise RefDPError(f"{file}:{name}: has no method clip_and_noise(per_sample_grads, step, epoch)")
@@ -82,10 +83,12 @@ class Bench:
     def _start(self) -> SubjectProcess:
         return SubjectProcess(self.file, self.name, memory=self._memory, timeout=self._timeout + 20)
 
-    def play(self, runs: Sequence[tuple[Sequence[Call], Sequence[int]]]) -> list[list[list[Release]]]:
+    def play(
+        self, runs: Sequence[tuple[Sequence[Call], Sequence[int]]], noise_multiplier: float | None = None
+    ) -> list[list[list[Release]]]:
         """Each run under each of its seeds: [run][seed][call], shorter where a call failed."""
         try:
-            return self._play(runs)
+            return self._play(runs, noise_multiplier)
         except SubjectDied as died:
             self._process.close()
             self._process = self._start()
@@ -98,9 +101,11 @@ class Bench:
                 lost = Release(None, str(died), 0.0, 0.0, 0.0)
                 return [[[lost] for _ in runs[0][1]]]
             half = len(runs) // 2
-            return self.play(runs[:half]) + self.play(runs[half:])
+            return self.play(runs[:half], noise_multiplier) + self.play(runs[half:], noise_multiplier)
 
-    def _play(self, runs: Sequence[tuple[Sequence[Call], Sequence[int]]]) -> list[list[list[Release]]]:
+    def _play(
+        self, runs: Sequence[tuple[Sequence[Call], Sequence[int]]], noise_multiplier: float | None
+    ) -> list[list[list[Release]]]:
         asked: list[dict[str, Any]] = []
         numbers: list[np.ndarray] = []
         for calls, seeds in runs:
@@ -111,24 +116,31 @@ class Bench:
             ]
             asked.append({"calls": told, "seeds": [int(s) for s in seeds]})
             numbers += [array.ravel() for call in calls for array in call.batch]
+        settings = self.settings.arguments()
+        if noise_multiplier is not None:
+            settings["noise_multiplier"] = noise_multiplier
         document, outputs = self._process.ask(
-            {"settings": self.settings.arguments(), "runs": asked},
+            {"settings": settings, "runs": asked},
             np.concatenate(numbers) if numbers else np.empty(0),
-            self._timeout,
+            self._timeout + 5 * self._pace * sum(len(calls) * len(seeds) for calls, seeds in runs),
         )
         return _sorted(document, outputs, [len(seeds) for _, seeds in runs])
 
-    def releases(self, batches: Sequence[Batch], seeds: Sequence[int]) -> list[list[Release]]:
+    def releases(
+        self, batches: Sequence[Batch], seeds: Sequence[int], noise_multiplier: float | None = None
+    ) -> list[list[Release]]:
         """The first release of a fresh instance, for each batch and seed."""
-        played = self.play([([Call(batch)], seeds) for batch in batches])
+        played = self.play([([Call(batch)], seeds) for batch in batches], noise_multiplier)
         return [[calls[0] for calls in run] for run in played]
 
     def see_whether_it_freezes(self, batch: Batch) -> None:
         """Sets ``frozen``; a subject that cannot take an ordinary batch is refused."""
-        first, again = self.releases([batch, batch], [7])
-        for one in (first[0], again[0]):
-            if one.output is None:
-                raise RefDPError(f"{self.file}:{self.name}: fails on an ordinary batch: {one.error}")
+        first = self.releases([batch], [7])[0]
+        if first[0].output is None:
+            raise RefDPError(f"{self.file}:{self.name}: fails on an ordinary batch: {first[0].error}")
+        begin = time.monotonic()
+        again = self.releases([batch], [7])[0]
+        self._pace = time.monotonic() - begin
         self.frozen = bool(np.array_equal(first[0].output, again[0].output, equal_nan=True))  # type: ignore[arg-type]
 
 

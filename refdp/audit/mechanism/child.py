@@ -120,6 +120,7 @@ def play(
         for arrays, step, epoch, again in calls:
             if again is not None:
                 frozen.seed(again)
+                reseed(mechanism, again)
             one = {"sigma": settings["noise_multiplier"], "sensitivity": settings["max_grad_norm"]}
             told.append(one)
             if hasattr(mechanism, "get_effective_sigma"):
@@ -133,6 +134,18 @@ def play(
             told.append({"sigma": 0.0, "sensitivity": 0.0})
         told[-1]["error"] = (type(error).__name__ + ": " + " ".join(str(error).split()))[:300]
     return told
+
+
+def reseed(mechanism: Any, seed: int) -> None:
+    """Start the generators that the instance or its module keeps anew."""
+    kept = [*vars(mechanism).values(), *vars(sys.modules["subject"]).values()]
+    for one in kept:
+        if isinstance(one, np.random.Generator):
+            one.bit_generator.state = type(one.bit_generator)(seed).state
+        elif isinstance(one, np.random.RandomState | random.Random):
+            one.seed(seed)
+        elif type(one).__name__ == "Generator" and hasattr(one, "manual_seed"):
+            one.manual_seed(seed)
 
 
 def read(released: Any, arrays: list[np.ndarray], one: dict[str, Any]) -> np.ndarray:

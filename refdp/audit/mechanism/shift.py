@@ -12,14 +12,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from refdp.audit.mechanism.batches import Pair, mutate, random_pair, smaller
+from refdp.audit.mechanism.batches import Pair, mutate, probes, random_pair, smaller
 from refdp.audit.mechanism.bench import Batch, Bench, Release
 from refdp.audit.mechanism.finding import Finding, batch_of, named
+from refdp.errors import RefDPError
 
 NAME, FAILURE = "shift", "failure"
 SLACK = 1e-6
-CHUNK = 48
-REPEATS = 256  # releases averaged where noise cannot be frozen
+CHUNK, LEAST = 48, 480
+QUIET = 1e-7  # noise multiplier for searching where noise cannot be frozen
+REPEATS = 3000  # releases averaged where noise cannot be frozen
 DEVIATIONS = 6.0
 
 
@@ -29,6 +31,17 @@ def factors(bench: Bench, pairs: Sequence[tuple[Batch, Batch]]) -> list[float]:
     flat = [batch for pair in pairs for batch in pair]
     told = bench.releases(flat, seeds)
     return [_factor(bench, told[2 * i], told[2 * i + 1], len(pairs[i][0][0])) for i in range(len(pairs))]
+
+
+def quiet_factors(bench: Bench, pairs: Sequence[tuple[Batch, Batch]]) -> list[float]:
+    """The same with hardly any noise: no measurement of what was declared, but where to look."""
+    told = bench.releases([batch for pair in pairs for batch in pair], [11], QUIET)
+    found = []
+    for i, (batch, _) in enumerate(pairs):
+        factor = _factor(bench, told[2 * i], told[2 * i + 1], len(batch[0]))
+        size = sum(int(np.prod(array.shape[1:])) for array in batch)
+        found.append(factor - 8 * QUIET * math.sqrt(size))
+    return found
 
 
 def _factor(bench: Bench, first: list[Release], second: list[Release], records: int) -> float:
@@ -67,52 +80,67 @@ def _length(x: np.ndarray) -> float:
     return top * float(np.linalg.norm(x / top)) if 0 < top < math.inf else top
 
 
-def search(bench: Bench, rng: np.random.Generator, until: float) -> tuple[list[Finding], int]:
+def search(bench: Bench, rng: np.random.Generator, until: float, fewest: int) -> tuple[list[Finding], int]:
     """(the worst violations found: a movement, a failure; how many pairs were tried)."""
-    settings, tried = bench.settings, 0
-    worst: list[tuple[float, Pair]] = []
-    infinite: Pair | None = None
+    hunt = _Hunt(bench, rng, fewest)
+    for probe in probes(rng, bench.settings.relation, fewest):
+        if hunt.infinite is None:
+            hunt.look([probe])
+    hunt.special = hunt.infinite is None
     while time.monotonic() < until:
-        climbing = bool(worst) and tried > 10 * CHUNK and rng.random() < 0.4
-        fewest = 2 if settings.relation == "add-remove" else 1
-        if climbing:
-            pairs = [
-                mutate(rng, worst[int(rng.integers(len(worst)))][1], settings.relation)
-                for _ in range(_chunk(bench))
-            ]
-            pairs = [p for p in pairs if len(p.rows) >= fewest]
-        else:
-            pairs = [
-                random_pair(rng, settings.relation, settings.clip_norm, settings.batch_size, fewest)
-                for _ in range(_chunk(bench))
-            ]
-        got = factors(bench, [(p.batch, p.neighbour) for p in pairs])
-        tried += len(pairs)
-        for factor, pair in zip(got, pairs, strict=True):
-            if math.isinf(factor):
-                infinite = infinite or pair
-            else:
-                worst.append((factor, pair))
-        worst = sorted(worst, key=lambda one: -one[0])[:8]
-        if tried >= 10 * CHUNK and worst and worst[0][0] > 1 + SLACK:
+        try:
+            hunt.look(hunt.candidates())
+        except RefDPError:  # it dies too often
+            if hunt.infinite is None:
+                raise
+            break
+        if hunt.tried >= LEAST and hunt.worst and hunt.worst[0][0] > 1 + SLACK:
             until = min(until, time.monotonic() + 0.5)  # found: climb a little further
-            tried = max(tried, 10 * CHUNK + 1)
-        elif infinite is not None and tried >= 10 * CHUNK:
+        elif hunt.tried >= LEAST and hunt.infinite is not None:
             break
     found = []
-    if worst and worst[0][0] > 1 + SLACK:
-        found.append(_finding(bench, *worst[0]))
-    if infinite is not None:
-        found.append(_finding(bench, math.inf, infinite))
-    return found, tried
+    if hunt.worst and hunt.worst[0][0] > 1 + SLACK:
+        found.append(_finding(bench, *hunt.worst[0], fewest))
+    if hunt.infinite is not None:
+        found.append(_finding(bench, math.inf, hunt.infinite, fewest))
+    return found, hunt.tried
 
 
-def _chunk(bench: Bench) -> int:
-    return CHUNK if bench.frozen else 4
+class _Hunt:
+    """The worst pairs so far, and where to look next."""
+
+    def __init__(self, bench: Bench, rng: np.random.Generator, fewest: int) -> None:
+        self.bench, self.rng, self.fewest = bench, rng, fewest
+        self.worst: list[tuple[float, Pair]] = []
+        self.infinite: Pair | None = None
+        self.special, self.tried = True, 0
+
+    def candidates(self) -> list[Pair]:
+        """New pairs, or small changes of the worst."""
+        s, rng = self.bench.settings, self.rng
+        if self.worst and self.tried > LEAST and rng.random() < 0.4:
+            seeds = [self.worst[int(i)][1] for i in rng.integers(len(self.worst), size=CHUNK)]
+            return [p for p in (mutate(rng, one, s.relation) for one in seeds) if len(p.rows) >= self.fewest]
+        arguments = (s.relation, s.clip_norm, s.batch_size, self.fewest, self.special)
+        return [random_pair(rng, *arguments) for _ in range(CHUNK)]
+
+    def look(self, pairs: list[Pair]) -> None:
+        """Measure them."""
+        measure = factors if self.bench.frozen else quiet_factors
+        got = measure(self.bench, [(p.batch, p.neighbour) for p in pairs])
+        self.tried += len(pairs)
+        for factor, pair in zip(got, pairs, strict=True):
+            if not math.isinf(factor):
+                self.worst.append((factor, pair))
+            elif self.infinite is None:
+                self.infinite = pair
+        self.worst = sorted(self.worst, key=lambda one: -one[0])[:8]
 
 
-def _finding(bench: Bench, factor: float, pair: Pair) -> Finding:
-    factor, pair = _cut_down(bench, factor, pair)
+def _finding(bench: Bench, factor: float, pair: Pair, fewest: int) -> Finding:
+    factor, pair = _cut_down(bench, factor, pair, fewest)
+    if not bench.frozen:
+        factor = factors(bench, [(pair.batch, pair.neighbour)])[0]
     batch, neighbour = pair.batch, pair.neighbour
     moves = bench.settings.moves
     how = (
@@ -144,16 +172,25 @@ def _why_infinite(bench: Bench, batch: Batch, neighbour: Batch) -> str:
     return "decides whether the release is finite"
 
 
-def _cut_down(bench: Bench, factor: float, pair: Pair) -> tuple[float, Pair]:
+def _cut_down(bench: Bench, factor: float, pair: Pair, fewest: int) -> tuple[float, Pair]:
     """Simpler while it stays a violation nearly as large."""
-    fewest = 2 if bench.settings.relation == "add-remove" else 1
     least = math.inf if math.isinf(factor) else max(1 + SLACK, 0.9 * factor)
     until = time.monotonic() + 2
     while time.monotonic() < until:
         simpler = [p for p in smaller(pair) if len(p.rows) >= fewest]
         if not simpler:
             break
-        got = factors(bench, [(p.batch, p.neighbour) for p in simpler])
+        measure = factors if bench.frozen else quiet_factors
+        size = 1 if math.isinf(factor) else len(simpler)  # one at a time where each may end the process
+        tried = (
+            measure(bench, [(p.batch, p.neighbour) for p in simpler[i : i + size]])
+            for i in range(0, len(simpler), size)
+        )
+        got: list[float] = []
+        for some in tried:
+            got += some
+            if max(some) >= least:
+                break
         fit = next((i for i, f in enumerate(got) if f >= least), None)
         if fit is None:
             break

@@ -12,7 +12,7 @@ class Base:
 
     def norms(self, grads):
         """[B, L] in float64; a record with NaN or inf counts as infinite."""
-        norms = np.stack([np.sqrt((g.reshape(len(g), -1) ** 2).sum(1)) for g in grads], axis=1)
+        norms = np.stack([np.sqrt((g**2).sum(tuple(range(1, g.ndim)))) for g in grads], axis=1)
         return np.where(np.isfinite(norms).all(1, keepdims=True), norms, np.inf)
 
     def scales(self, norms):
@@ -25,7 +25,7 @@ class Base:
         scales = self.scales(np.where(bad[:, None], 0.0, norms))
         out = []
         for i, g in enumerate(grads):
-            shape = (-1,) + (1,) * (g.ndim - 1)
+            shape = (len(g),) + (1,) * (g.ndim - 1)
             out.append(np.where(bad.reshape(shape), 0.0, g * scales[:, i].reshape(shape)).sum(0))
         return out
 
@@ -81,3 +81,19 @@ class LegacyNoise(Flat):
             s + np.random.normal(0, self.sigma * self.clip, s.shape)
             for s in self.clipped_sums(per_sample_grads)
         ]
+
+
+class NoisyQuantile(Flat):
+    """C follows a count with noise; each step is held to its own C."""
+
+    def get_sensitivity(self, step, epoch):
+        return self.clip
+
+    def clip_and_noise(self, per_sample_grads, step, epoch):
+        released = super().clip_and_noise(per_sample_grads, step, epoch)
+        norms = self.norms(per_sample_grads)
+        total = np.linalg.norm(norms, axis=1)
+        count = np.where(np.isfinite(total) & (total > 0), (total <= self.clip) - 0.5, 0.0).sum()
+        below = (count + 2 * self.rng.standard_normal()) / self.batch_size
+        self.clip *= float(np.exp(-0.2 * np.clip(below, -0.5, 0.5)))
+        return released

@@ -57,8 +57,10 @@ class NaNPasses(Flat):
     """A record that is not finite makes the release not finite."""
 
     def clipped_sums(self, grads):
-        scale = self.scales(np.stack([np.linalg.norm(g.reshape(len(g), -1), axis=1) for g in grads], axis=1))
-        return [(g * scale[:, i].reshape((-1,) + (1,) * (g.ndim - 1))).sum(0) for i, g in enumerate(grads)]
+        scale = self.scales(np.stack([np.sqrt((g**2).sum(tuple(range(1, g.ndim)))) for g in grads], axis=1))
+        return [
+            (g * scale[:, i].reshape((len(g),) + (1,) * (g.ndim - 1))).sum(0) for i, g in enumerate(grads)
+        ]
 
 
 class SkipsEmpty(Flat):
@@ -77,3 +79,57 @@ class ReusedNoise(Flat):
         sums = self.clipped_sums(per_sample_grads)
         noise = self.sigma * self.clip * self.rng.standard_normal(max(s.size for s in sums))
         return [(s + noise[: s.size].reshape(s.shape)) / self.batch_size for s in sums]
+
+
+class RawQuantile(Flat):
+    """C follows an un-noised count of the batch before."""
+
+    def get_sensitivity(self, step, epoch):
+        return self.clip
+
+    def clip_and_noise(self, per_sample_grads, step, epoch):
+        released = super().clip_and_noise(per_sample_grads, step, epoch)
+        total = np.linalg.norm(self.norms(per_sample_grads), axis=1)
+        self.clip *= float(np.exp(-0.2 * ((total <= self.clip).sum() / self.batch_size - 0.5)))
+        return released
+
+
+class FixedSeed(Flat):
+    """Noise from a seed that anyone knows, the same at each step."""
+
+    def clip_and_noise(self, per_sample_grads, step, epoch):
+        self.rng = np.random.default_rng(0)
+        return super().clip_and_noise(per_sample_grads, step, epoch)
+
+
+class NoNoiseOnBias(Flat):
+    """The last tensor goes out as it is."""
+
+    def clip_and_noise(self, per_sample_grads, step, epoch):
+        released = super().clip_and_noise(per_sample_grads, step, epoch)
+        return [*released[:-1], self.clipped_sums(per_sample_grads)[-1] / self.batch_size]
+
+
+class RealisedDivisor(Flat):
+    """A mean over the records that came."""
+
+    def clip_and_noise(self, per_sample_grads, step, epoch):
+        self.batch_size = max(len(per_sample_grads[0]), 1)
+        return super().clip_and_noise(per_sample_grads, step, epoch)
+
+
+class MedianClip(Flat):
+    """P4: no record contributes more than C, but each moves the threshold of all."""
+
+    def scales(self, norms):
+        total = np.linalg.norm(norms, axis=1, keepdims=True)
+        clip = min(self.clip, float(np.median(total))) if len(total) else self.clip
+        return np.broadcast_to(clip / np.maximum(total, max(clip, 1e-300)), norms.shape)
+
+
+class OffBySeven(Flat):
+    """Clips to 1.07 C: a small violation, also where noise must be averaged."""
+
+    def scales(self, norms):
+        total = np.linalg.norm(norms, axis=1, keepdims=True)
+        return np.broadcast_to(1.07 * self.clip / np.maximum(total, 1.07 * self.clip), norms.shape)
