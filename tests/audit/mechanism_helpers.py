@@ -15,6 +15,8 @@ def subject(name: str) -> str:
     return f"{SUBJECTS / file}.py:{cls}"
 
 
-def audited(name: str, *, seconds: float = 1.0, seed: int = 0, **settings: object) -> Attack:
+def audited(
+    name: str, *, seconds: float = 1.0, seed: int = 0, timeout: float = 5, **settings: object
+) -> Attack:
     """An audit of the subject."""
-    return attack(subject(name), Settings(**settings), seconds=seconds, seed=seed)  # type: ignore[arg-type]
+    return attack(subject(name), Settings(**settings), seconds=seconds, seed=seed, timeout=timeout)  # type: ignore[arg-type]

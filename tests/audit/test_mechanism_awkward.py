@@ -16,13 +16,13 @@ def test_a_subject_sees_neither_our_environment_nor_our_stdout(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("REFDP_SECRET", "1")
-    found = audited("awkward:Talks", seconds=0.3)
+    found = audited("awkward:Talks", seconds=0.1)
     assert found.verdict == "nothing found"
     assert capfd.readouterr() == ("", "")
 
 
 def test_noise_that_cannot_be_frozen_is_averaged_away() -> None:
-    right, wrong = (audited(f"awkward:{name}", seconds=1) for name in ("NotFrozen", "NotFrozenTwice"))
+    right, wrong = (audited(f"awkward:{name}", seconds=0.4) for name in ("NotFrozen", "NotFrozenTwice"))
     assert (right.verdict, wrong.verdict) == ("nothing found", "violated")
     assert not right.frozen
     assert "could not be frozen" in right.notes[0]
@@ -38,7 +38,7 @@ def test_a_process_that_ends_for_one_record_is_a_violation() -> None:
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("Hangs", "no answer after 5 s"),
+        ("Hangs", "no answer after 1 s"),
         ("Raises", "RuntimeError: not today"),
         ("Eats", "MemoryError"),
         ("NoMethod", "has no method clip_and_noise"),
@@ -47,7 +47,7 @@ def test_a_process_that_ends_for_one_record_is_a_violation() -> None:
 )
 def test_a_subject_that_does_not_run_is_said_so(name: str, says: str) -> None:
     with pytest.raises(RefDPError, match=says) as error:
-        audited(f"awkward:{name}")
+        audited(f"awkward:{name}", timeout=1)
     assert "\n" not in str(error.value)
 
 

@@ -35,12 +35,14 @@ def test_a_fault_is_found_saved_and_replayed(
 ) -> None:
     folder = tmp_path / "found"
     where = subject(f"faulty:{name}")
-    quick = "0.3" if "`shift`" not in checks else "8"
+    quick = "0.1" if "`shift`" not in checks else "8"
     assert run(["audit", "mechanism", where, "--seconds", quick, "--output", str(folder), "--json"]) == 3
     document = json.loads(capsys.readouterr().out)
     check_schema("mechanism-audit", document, "answer")
     assert document["verdict"] == "violated"
+    assert document["seconds"] < 20  # of 60; about 2 on a quiet machine
     assert float(document["factor"]) >= LEAST.get(name, 1)
+    assert any("--divisor realised" in note for note in document["notes"]) == (name == "RealisedDivisor")
     found = {one["check"]: one for one in document["findings"]}
     for check in re.findall(r"`([\w-]+)`", checks):
         assert check in found, document["summary"]
@@ -58,7 +60,7 @@ CORRECT = ["Flat", "WaterFilling", "AutoS", "LegacyNoise", "NoisyQuantile"]
     ("name", "seed"), [(n, s) for n in CORRECT[:3] for s in range(3)] + [(n, 0) for n in CORRECT[3:]]
 )
 def test_a_correct_subject_passes(name: str, seed: int) -> None:
-    found = audited(f"correct:{name}", seed=seed, seconds=0.3)
+    found = audited(f"correct:{name}", seed=seed, seconds=0.1)
     assert found.verdict == "nothing found", [one.what for one in found.findings]
     assert found.frozen
     assert found.notes == ()
@@ -75,6 +77,4 @@ def test_a_correct_subject_passes_a_longer_search(name: str, seed: int, relation
 
 def test_a_realised_divisor_passes_where_batches_have_a_fixed_size() -> None:
     held = {"relation": "zero-out", "divisor": "realised"}
-    assert audited("faulty:RealisedDivisor", seconds=0.5, **held).verdict == "nothing found"
-    assert audited("faulty:PerLayerOneNoise", seconds=2, **held).verdict == "violated"
-    assert any("realised" in note for note in audited("faulty:RealisedDivisor", seconds=0.3).notes)
+    assert audited("faulty:RealisedDivisor", seconds=0.3, **held).verdict == "nothing found"

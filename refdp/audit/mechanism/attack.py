@@ -89,19 +89,21 @@ def attack(
     seconds: float = 60.0,
     seed: int = 0,
     memory: int = MEMORY,
+    timeout: float = 5.0,
 ) -> Attack:
     """Look for a violation.
 
     Args:
         release: "sum" or "mean"; None: what the class says, else the mean.
         memory: bytes of address space for the subject.
+        timeout: seconds for one request to it, beside what its pace asks for.
     """
     path, name = open_subject(subject)
     begin = time.monotonic()
     rng = np.random.default_rng(seed)
     findings: list[Finding] = []
     notes: list[str] = []
-    with Bench(path, name, settings, memory=memory) as bench:
+    with Bench(path, name, settings, memory=memory, timeout=timeout) as bench:
         bench.choose_release(release)
         bench.see_whether_it_freezes(_ordinary(settings))
         if not bench.frozen:

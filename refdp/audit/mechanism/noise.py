@@ -18,7 +18,7 @@ from refdp.audit.mechanism.finding import Finding, batch_of, named, ratio
 
 SCALE, REUSE, EMPTY = "noise-scale", "noise-reuse", "empty-batch"
 LEVEL = 1e-6
-SEEDS, FEWER = 1000, 300  # of a series of steps; of one step
+SEEDS, FEWER = 500, 150  # of a series of steps; of one step
 SHAPES = ((6,), (4, 3), (5,), (20,))
 Steps = list[tuple[int, int]]
 

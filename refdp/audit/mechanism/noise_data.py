@@ -14,7 +14,7 @@ from refdp.audit.mechanism.bench import Batch, Bench, Release
 from refdp.audit.mechanism.finding import Finding, batch_of, named
 
 NAME = "noise-data"
-PAIRS = 192
+PAIRS = 96
 SLACK = 1e-6
 
 
