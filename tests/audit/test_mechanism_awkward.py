@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from mechanism_helpers import audited, subject
 
+from refdp.audit.mechanism import Settings
+from refdp.audit.mechanism.bench import Bench, Call
 from refdp.cli import run
 from refdp.errors import RefDPError
 
@@ -19,6 +21,19 @@ def test_a_subject_sees_neither_our_environment_nor_our_stdout(
     found = audited("awkward:Talks", seconds=0.1)
     assert found.verdict == "nothing found"
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("name", ["RemembersBatches", "CountsOnClass"])
+def test_no_run_sees_what_another_left_in_the_module_or_the_class(name: str) -> None:
+    file, cls = subject(f"awkward:{name}").rsplit(":", 1)
+    batch = [np.zeros((2, 3))]
+    with Bench(Path(file), cls, Settings(), memory=4 << 30) as bench:
+        first, second = bench.play([([Call(batch), Call(batch, 1)], [1])] * 2)
+    for a, b in zip(first[0], second[0], strict=True):
+        assert a.output is not None
+        assert np.array_equal(a.output, b.output)  # type: ignore[arg-type]
+    assert first[0][1].output is not None
+    assert (first[0][1].output > 0.1).all()
 
 
 def test_noise_that_cannot_be_frozen_is_averaged_away() -> None:

@@ -7,7 +7,8 @@ float64 numbers. The subject's own output is kept off both.
 
 G1. With ``seed`` given, whatever numpy, random, os.urandom and torch draw in a run is the same in every run with
     that seed: unseeded generators too.
-G2. Where loading the file is quick, every run starts from a freshly loaded one: no run sees another's state.
+G2. Where loading the file is quick, every run starts from a freshly loaded one, unless the last run cannot have
+    left anything there: no run sees another's state.
 G3. Every failure of the subject is an answer.
 """
 
@@ -83,11 +84,23 @@ class Subject:
         self.cls = getattr(module, self.name)
         parameters = inspect.signature(self.cls).parameters
         takes_all = any(p.kind == p.VAR_KEYWORD for p in parameters.values())
+        self.fresh, self.holds_state = self.names(), any(map(can_change, self.values()))
         self.takes = [s for s in SETTINGS if takes_all or s in parameters]
+
+    def values(self) -> list[Any]:
+        """Everything under a name in the file and in its classes."""
+        kept = list(vars(sys.modules["subject"]).values())
+        for cls in [one for one in kept if isinstance(one, type) and one.__module__ == "subject"]:
+            kept += [value for name, value in vars(cls).items() if name not in ("__dict__", "__weakref__")]
+        return kept
+
+    def names(self) -> list[int]:
+        """Which objects these are: another list once a name means something else."""
+        return [id(one) for one in self.values()]
 
     def make(self, settings: dict[str, Any]) -> Any:
         """An instance, with the settings that its signature takes."""
-        if self.again:
+        if self.again and (self.holds_state or self.names() != self.fresh):
             self.load()
         return self.cls(**{name: settings[name] for name in self.takes})
 
@@ -107,6 +120,18 @@ class Subject:
             "declares_sensitivity": hasattr(self.cls, "get_sensitivity"),
             "has_method": callable(getattr(self.cls, "clip_and_noise", None)),
         }
+
+
+def can_change(one: Any) -> bool:
+    """Whether an object may hold what one run leaves to the next."""
+    if isinstance(one, types.FunctionType):
+        kept = [*(one.__defaults__ or ()), *(one.__kwdefaults__ or {}).values()]
+        kept += [cell.cell_contents for cell in one.__closure__ or () if cell != types.CellType()]
+        return bool(vars(one)) or any(map(can_change, kept))
+    if isinstance(one, dict) and "__build_class__" in one:  # the builtins
+        return False
+    plain = (type, types.ModuleType, types.BuiltinFunctionType, type(None), bool, int, float, str, bytes)
+    return not isinstance(one, plain)
 
 
 def play(

@@ -19,7 +19,7 @@ from refdp.errors import RefDPError
 
 NAME, FAILURE = "shift", "failure"
 SLACK = 1e-6
-CHUNK, LEAST = 48, 288
+CHUNK, LEAST = 48, 240
 QUIET = 1e-7  # noise multiplier for searching where noise cannot be frozen
 REPEATS = 1500  # releases averaged where noise cannot be frozen
 DEVIATIONS = 6.0
@@ -95,7 +95,7 @@ def search(bench: Bench, rng: np.random.Generator, until: float, fewest: int) ->
                 raise
             break
         if hunt.tried >= LEAST and hunt.worst and hunt.worst[0][0] > 1 + SLACK:
-            until = min(until, time.monotonic() + 0.3)  # found: climb a little further
+            until = min(until, time.monotonic() + 0.2)  # found: climb a little further
         elif hunt.tried >= LEAST and hunt.infinite is not None:
             break
     found = []

@@ -67,3 +67,24 @@ class Eats(Flat):
 
 class NoMethod:
     """Is no mechanism."""
+
+
+SEEN = []
+
+
+class RemembersBatches(Flat):
+    """Adds, without noise, how many calls the module has seen: state outside of the instance."""
+
+    def clip_and_noise(self, per_sample_grads, step, epoch):
+        SEEN.append(step)
+        return [g + len(SEEN) - 1 for g in super().clip_and_noise(per_sample_grads, step, epoch)]
+
+
+class CountsOnClass(Flat):
+    """The same, on the class."""
+
+    count = 0
+
+    def clip_and_noise(self, per_sample_grads, step, epoch):
+        type(self).count += 1
+        return [g + type(self).count - 1 for g in super().clip_and_noise(per_sample_grads, step, epoch)]
