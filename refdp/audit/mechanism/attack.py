@@ -123,7 +123,11 @@ def attack(
         changed, said = noise_data.check(bench, rng, fewest)
         notes += said
         findings += [one for one in (changed, state.check(bench, rng)) if one is not None]
-        found, cases = shift.search(bench, rng, max(begin + seconds, time.monotonic() + seconds / 2), fewest)
+        now = time.monotonic()
+        until = max(begin + seconds, now + seconds / 2)
+        if findings:  # violated already: how much further is worth a few seconds
+            until = min(until, now + 3)
+        found, cases = shift.search(bench, rng, until, fewest)
         findings = [one for one in findings + found if _again(bench, one)]
         return Attack(
             subject,
