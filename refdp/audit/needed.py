@@ -48,7 +48,7 @@ class _Late(Exception):
 
 
 def noise_needed(
-    ledger: Ledger, epsilon: float, delta: float, reference: float | None = None, *, seconds: float = 8.0
+    ledger: Ledger, epsilon: float, delta: float, reference: float | None = None, *, seconds: float = 60.0
 ) -> tuple[float | None, str]:
     """(least nominal multiplier at which the upper bound is at most ``epsilon``, remark).
 

@@ -33,7 +33,9 @@ def table(found: Audit) -> list[list[str]]:
 
 def needed(reading: Reading) -> str:
     """The multiplier a reading would need, rounded up."""
-    return "out of reach" if reading.needed is None else upper_figure(reading.needed)
+    if reading.needed is not None:
+        return upper_figure(reading.needed)
+    return "not solved in time" if any("time allowed" in note for note in reading.notes) else "out of reach"
 
 
 def as_text(found: Audit) -> str:
