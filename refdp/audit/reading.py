@@ -19,6 +19,7 @@ import numpy as np
 from refdp.accounting import (
     AccountingError,
     Bounds,
+    GaussianEvent,
     Ledger,
     QuantileEvent,
     Schedule,
@@ -114,10 +115,10 @@ def read(
     if distinct(ledger) > BINS and (upper is None or lower is None or upper > lower * (1 + LOOSE)):
         grouped = epsilon_upper(ledger, delta, bins=BINS)  # rarely, but then much, tighter than all of them
         upper = grouped if upper is None else min(upper, grouped)
-    if shuffled is not None and shuffled.table is not None:
-        revealed = shuffle_epsilon_upper(shuffled.table, delta, ledger.neighboring, chances=shuffled.chances)
-        routes["revealed"] = {"upper": revealed}
-        upper = revealed if upper is None else min(upper, revealed)
+    by_place = None if shuffled is None else revealed(ledger, delta, shuffled)
+    if by_place is not None:
+        routes["revealed"] = {"upper": by_place}
+        upper = by_place if upper is None else min(upper, by_place)
     test = _test(ledger, delta, shuffled) if counts or shuffled else None
     if test is not None:
         routes["test"] = {"lower": test}
@@ -147,6 +148,14 @@ def read(
         refutes,
         shuffled,
     )
+
+
+def revealed(ledger: Ledger, delta: float, shuffled: Shuffled) -> float | None:
+    """The upper bound of shuffled epochs of changing noise: of one record's gradients, and of nothing more."""
+    alone = ledger.group_size == 1 and all(type(event) is GaussianEvent for event in ledger.events)
+    if shuffled.table is None or not alone:
+        return None
+    return shuffle_epsilon_upper(shuffled.table, delta, ledger.neighboring, chances=shuffled.chances)
 
 
 def _bounds(ledger: Ledger, delta: float, every: bool) -> Bounds:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from refdp.accounting import Ledger, UnsupportedEventError, epsilon_upper, shuffle_epsilon_upper
+from refdp.accounting import Ledger, UnsupportedEventError, epsilon_upper
 from refdp.accounting.counting import loader_batches, step_counts
 from refdp.accounting.grouping import distinct, grouped
 from refdp.audit.actual import actually
@@ -28,7 +28,7 @@ from refdp.audit.causes.divisor import UNBOUNDED, is_private
 from refdp.audit.claim import Claim
 from refdp.audit.epochs import NotBounded, shuffled
 from refdp.audit.needed import nominal, scaled
-from refdp.audit.reading import Reading, read
+from refdp.audit.reading import Reading, read, revealed
 
 REFUTED, HOLDS, UNDECIDED = "refuted", "holds", "undecided"
 SCHEMA = "refdp-audit/1"
@@ -213,12 +213,11 @@ def _lower_end(claim: Claim, reading: Reading, noise: float, rate: float) -> flo
 
 
 def _upper_end(claim: Claim, reading: Reading, noise: float, rate: float) -> float:
-    ledger, epochs = reading.ledger, reading.shuffled
-    found = epsilon_upper(_resampled(scaled(ledger, noise), rate), claim.delta, bins=_BINS)
-    if epochs is None or epochs.table is None:
-        return found
-    table, chances = epochs.table * noise, epochs.chances
-    return min(found, shuffle_epsilon_upper(table, claim.delta, ledger.neighboring, chances=chances))
+    less = _resampled(scaled(reading.ledger, noise), rate)
+    found = epsilon_upper(less, claim.delta, bins=_BINS)
+    epochs = None if reading.shuffled is None else reading.shuffled.scaled(noise)
+    by_place = None if epochs is None else revealed(less, claim.delta, epochs)
+    return found if by_place is None else min(found, by_place)
 
 
 def _resampled(ledger: Ledger, factor: float) -> Ledger:

@@ -534,3 +534,27 @@ def test_a_billion_shuffled_epochs_are_answered() -> None:
     }
     run = {"epochs": 3, "dataset_size": 100, "batch_size": 10}
     assert checks.audited([shuffled], 5.0, neighboring="zero-out", run=run).verdict == "refuted"
+
+
+COSINE = {
+    "mechanism": "gaussian",
+    "schedule": {"kind": "cosine", "amplitude": 0.5, "scale": 2.0, "steps": 40},
+    "sampling": {"scheme": "poisson", "rate": 0.1},
+}
+BY_PLACE = {"actual_sampling": {"scheme": "shuffle", "epochs": 4}}
+
+
+@pytest.mark.parametrize("more", [{"group_size": 3}, {"adaptive_clipping": {"count_noise": 0.5}}])
+def test_where_one_record_falls_bounds_one_records_gradients_only(more: dict[str, Any]) -> None:
+    """Pinned: the bound of one record's gradients was stated for a person of three, and beside a noisy count."""
+    alone = checks.audited([COSINE], 9.0, **BY_PLACE).readings[1]
+    assert "revealed" in alone.routes
+    found = checks.audited([COSINE], 9.0, **BY_PLACE, **more).readings[1]
+    assert "revealed" not in found.routes
+    assert found.upper == epsilon(found.ledger, 1e-5).upper
+    assert found.upper > 1.05 * alone.upper  # type: ignore[operator]
+
+
+def test_an_unnoised_count_beside_a_shuffled_schedule_is_infinite() -> None:
+    found = checks.audited([COSINE], 9.0, **BY_PLACE, adaptive_clipping={"count_noise": 0}).readings[1]
+    assert (found.lower, found.upper) == (math.inf, math.inf)
