@@ -14,3 +14,7 @@ ADD_REMOVE, ZERO_OUT, REPLACE_ONE = NEIGHBORING
 def sensitivity_factor(neighboring: str) -> float:
     """Sensitivity of the clipped sum, in units of C: 1 (add-remove, zero-out) or 2 (replace-one)."""
     return 2.0 if neighboring == REPLACE_ONE else 1.0
+
+
+ILL_POSED = {"shuffle": ZERO_OUT, "fixed-order": ZERO_OUT, "without-replacement": REPLACE_ONE}
+"""Schemes under which removing a record shifts or refills other batches, and the relation to take instead."""

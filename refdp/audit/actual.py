@@ -17,7 +17,6 @@ from typing import Any
 from refdp.accounting import (
     ADD_REMOVE,
     REPLACE_ONE,
-    ZERO_OUT,
     GaussianEvent,
     HistogramEvent,
     Ledger,
@@ -27,12 +26,11 @@ from refdp.accounting import (
     Schedule,
 )
 from refdp.accounting.events import release_from_json
+from refdp.accounting.neighboring import ILL_POSED
 from refdp.audit.claim import Claim
 from refdp.audit.epochs import NotBounded, Shuffled, cut, shuffled
 from refdp.errors import RefDPError
 
-BY_EPOCH = ("shuffle", "fixed-order", "balls-and-bins")
-_RELATION = {"shuffle": ZERO_OUT, "fixed-order": ZERO_OUT, "without-replacement": REPLACE_ONE}
 _SAMPLED = (GaussianEvent, QuantileEvent, HistogramEvent)  # releases of which another sampler makes sense
 
 
@@ -65,7 +63,7 @@ def actually(claim: Claim) -> Ran:
         events = _with_steps(events, actual.steps)
     epochs: Shuffled | None = None
     if actual.sampling is not None:
-        if actual.sampling.scheme in BY_EPOCH:
+        if actual.sampling.passes is not None:
             events, epochs = _by_epoch(claim, events, actual.sampling)
         else:
             events = tuple(_resampled(event, actual.sampling) for event in events)
@@ -88,7 +86,7 @@ def _relation(claim: Claim, events: tuple[Release, ...]) -> str:
     relation = claim.ledger.neighboring
     schemes = {event.sampling.scheme for event in events}
     if relation == ADD_REMOVE or "without-replacement" in schemes:
-        wanted = {_RELATION[scheme] for scheme in schemes if scheme in _RELATION}
+        wanted = {ILL_POSED[scheme] for scheme in schemes if scheme in ILL_POSED}
         if len(wanted) > 1:
             raise RefDPError(
                 f"actual_neighboring: {', '.join(sorted(schemes))} have no relation in common; give replace-one"

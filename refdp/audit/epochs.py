@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from refdp.accounting import GaussianEvent, QuantileEvent, Release, Schedule
+from refdp.accounting.epochwise import least_of_each_epoch, worst_position
 from refdp.audit.claim import Claim, Run
 from refdp.errors import RefDPError
 
@@ -66,8 +67,7 @@ class Cut:
 
     def least(self) -> np.ndarray:
         """Of each epoch: what a shuffled record may have met."""
-        found: np.ndarray = self.table.min(axis=1)
-        return found
+        return least_of_each_epoch(self.table)
 
     def greatest(self) -> np.ndarray:
         """Of each epoch: more noise than a shuffled record can have met."""
@@ -87,9 +87,7 @@ class Cut:
 
     def worst_position(self) -> np.ndarray:
         """Of the position in an epoch whose 1 / multiplier^2 sum highest, epoch by epoch."""
-        with np.errstate(divide="ignore"):
-            worst = self.table[:, int(np.argmax(np.sum(1.0 / self.table**2, axis=0)))]
-        return worst[np.isfinite(worst)]
+        return worst_position(self.table)
 
 
 def cut(claim: Claim, events: tuple[Release, ...], epochs: int) -> Cut:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from refdp.accounting import GaussianEvent, Ledger, Release, Sampling, Schedule
+from refdp.accounting import ADD_REMOVE, GaussianEvent, Ledger, Release, Sampling, Schedule
+from refdp.accounting.neighboring import ILL_POSED
 from refdp.cli.run_flags import RunFlags
 from refdp.config import parse_schedule
 from refdp.errors import RefDPError
 from refdp.samplers import samplers
 
-_RELATION = {"shuffle": "zero-out", "fixed-order": "zero-out", "without-replacement": "replace-one"}
 _TAKES = {"max_batch_size": "truncated-poisson", "bins": "balls-and-bins"}
 _IN_EPOCHS = ("step", "noise-decay")
 
@@ -39,7 +39,7 @@ def ledger_family(flags: RunFlags) -> Family:
             raise RefDPError(
                 f"--{option}: belongs to --sampling {scheme}, not {flags.sampling}; leave it out"
             )
-    relation, group = flags.neighboring or _RELATION.get(flags.sampling, "add-remove"), flags.group_size or 1
+    relation, group = flags.neighboring or ILL_POSED.get(flags.sampling, ADD_REMOVE), flags.group_size or 1
     make = {"shuffle": _epoch_wise, "fixed-order": _epoch_wise, "balls-and-bins": _balls}.get(
         flags.sampling, _step_wise
     )

@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from refdp.accounting import ZERO_OUT, GaussianEvent, Sampling, Schedule
+from refdp.accounting.epochwise import worst_position
 from refdp.rng import Streams
 from refdp.samplers import samplers
 from refdp.samplers.base import Batch, Sampler
@@ -42,8 +43,5 @@ class FixedOrder(Sampler):
         by_epoch = multipliers_by_epoch(self, schedule, steps)
         if schedule.kind == "constant":
             return (GaussianEvent(schedule.scale, Sampling("fixed-order", epochs=len(by_epoch))),)
-        with np.errstate(divide="ignore"):
-            worst = int(np.argmax(np.sum(1.0 / by_epoch**2, axis=0)))
         once = Sampling("fixed-order", epochs=1)
-        noise = by_epoch[:, worst]
-        return tuple(GaussianEvent(float(x), once) for x in noise[np.isfinite(noise)])
+        return tuple(GaussianEvent(float(x), once) for x in worst_position(by_epoch))

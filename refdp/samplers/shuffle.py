@@ -13,6 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from refdp.accounting import ZERO_OUT, GaussianEvent, Sampling, Schedule
+from refdp.accounting.epochwise import least_of_each_epoch
 from refdp.rng import Streams
 from refdp.samplers import samplers
 from refdp.samplers.base import Batch, Sampler
@@ -50,4 +51,6 @@ class Shuffle(Sampler):
         by_epoch = multipliers_by_epoch(self, schedule, steps)
         if schedule.kind == "constant":
             return (GaussianEvent(schedule.scale, Sampling("shuffle", epochs=len(by_epoch))),)
-        return tuple(GaussianEvent(float(x), Sampling("shuffle", epochs=1)) for x in by_epoch.min(axis=1))
+        return tuple(
+            GaussianEvent(float(x), Sampling("shuffle", epochs=1)) for x in least_of_each_epoch(by_epoch)
+        )
