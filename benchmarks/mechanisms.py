@@ -17,13 +17,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from refdp.clippers import ClipContext, Clipper, clippers
+from refdp.clippers import AdaptiveClipper, ClipContext, Clipper, clippers
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PROPERTIES = ("idempotent", "contribution_monotone", "weight_monotone", "homogeneous", "direction_kept")
 _COLOURS = ("#222222", "#0072b2", "#e69f00", "#cc79a7", "#56b4e9", "#d55e00", "#1b7837", "#7a6a58")
 _TENSORS = np.array([8.0, 4.0, 2.0, 1.0])
-_AT = ClipContext(4, 9, 0.0)
 
 
 def parameters(rule: type[Clipper]) -> str:
@@ -68,8 +67,11 @@ def curves() -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     for name in clippers.names():
         rule: Any = clippers.create(name, clip_norm=1.0)
         shape = _TENSORS / np.linalg.norm(_TENSORS) if rule.per_group else np.ones(1)
+        sizes = (1,) * len(shape)
+        released = rule.initial(sizes) if isinstance(rule, AdaptiveClipper) else {}
+        at = ClipContext(0 if name == "dynamic" else 4, 9, 0.0, sizes, released)
         rows = norms[:, None] * shape
-        contribution = np.sqrt(((rule.scales(np, rows, _AT) * rows) ** 2).sum(axis=1))
+        contribution = np.sqrt(((rule.scales(np, rows, at) * rows) ** 2).sum(axis=1))
         for names, same in found:
             if np.allclose(same, contribution, rtol=1e-9):
                 names.append(name)

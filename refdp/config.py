@@ -9,6 +9,7 @@ from refdp.accounting import Schedule
 from refdp.clippers import clippers
 from refdp.data import Dataset, load
 from refdp.errors import RefDPError
+from refdp.gradients import augmentations, iterates
 from refdp.models import models
 from refdp.optimizers import lr_schedules, optimizers
 from refdp.plan import Plan
@@ -26,6 +27,8 @@ class RunConfig:
         noise_multiplier: of the schedule's scale; None until ``target_epsilon`` is solved for.
         clipping: None for a baseline without privacy.
         noise_source: of ``refdp.noise.NOISE_SOURCES``.
+        augmentation: None for records as they are.
+        iterates: None for gradients at the last weights only.
         seed: None for entropy of the operating system.
         data_seed: seed of a synthetic data set.
     """
@@ -51,6 +54,8 @@ class RunConfig:
     seed: int | None
     backend: str
     noise_source: str = "reproducible"
+    augmentation: str | None = None
+    iterates: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON document."""
@@ -63,7 +68,7 @@ class RunConfig:
         return cls(**{key: value for key, value in document.items() if key != "schema"})
 
 
-def parse_schedule(spec: str, steps: int, scale: float) -> Schedule:
+def parse_schedule(spec: str, steps: int, scale: float, steps_per_epoch: int = 1) -> Schedule:
     """``NAME:param=value,...`` with an optional ``normalise=harmonic``."""
     kind, raw = parse_spec(spec)
     normalise = raw.pop("normalise", None)
@@ -73,6 +78,8 @@ def parse_schedule(spec: str, steps: int, scale: float) -> Schedule:
             values[name] = float(text)
         except ValueError:
             raise RefDPError(f"schedule {kind}: {name} = {text!r}: must be a number") from None
+    if kind in ("step", "noise-decay"):  # spans of epochs
+        values.setdefault("steps_per_epoch", float(steps_per_epoch))
     return Schedule(kind, steps, scale, values, normalise)
 
 
@@ -92,16 +99,19 @@ def build(config: RunConfig, data: Dataset | None = None) -> tuple[Plan, Dataset
         None if config.clipping is None else clippers.create(config.clipping, clip_norm=config.clip_norm)
     )
     scale = 1.0 if config.noise_multiplier is None else config.noise_multiplier
+    schedule = parse_schedule(config.schedule, sampler.steps(config.epochs), scale, sampler.steps(1))
     plan = Plan(
         network=network,
         sampler=sampler,
         clipper=clipper,
-        schedule=parse_schedule(config.schedule, sampler.steps(config.epochs), scale),
+        schedule=schedule if clipper is None else clipper.noise_schedule(schedule),
         optimizer=optimizers.create(config.optimizer),
         learning_rate=config.learning_rate,
         lr_schedule=lr_schedules.create(config.lr_schedule),
         delta=config.delta,
         neighboring=config.neighboring or sampler.default_neighboring,
+        augmentation=None if config.augmentation is None else augmentations.create(config.augmentation),
+        iterates=None if config.iterates is None else iterates.create(config.iterates),
     )
     if clipper is not None and config.noise_multiplier is None:
         if config.target_epsilon is None:

@@ -6,11 +6,11 @@ for each step t:
     released <- sum + noise_multiplier_t * K * N(0, I)      (once, on the sum)
     gradient <- released / public batch size
     theta  <- optimizer(theta, gradient)
+    an adaptive clipping rule's counts, and a learning rate's accuracy, are noised and released; then they take effect
 """
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -20,11 +20,15 @@ from typing import Any, TypeVar
 import numpy as np
 
 from refdp.backend import Array, Backend
-from refdp.clippers import ClipContext, clipped_sum, rounding_margin
+from refdp.checkpoint import load_trainer_state, trainer_state
+from refdp.clippers import AdaptiveClipper, ClipContext, rounding_margin, usable_norms, weighted_sum
 from refdp.data import Dataset
 from refdp.data.base import Split
 from refdp.errors import RefDPError
+from refdp.gradients import record_gradients
 from refdp.noise import add_gaussian_noise
+from refdp.optimizers.lr.plateau import PrivatePlateau
+from refdp.optimizers.lr.plateau_rule import Plateau
 from refdp.plan import Plan
 from refdp.rng import Streams
 from refdp.validate import whole
@@ -44,6 +48,7 @@ class Trainer:
     G3. The divisor is public: it never depends on which records were drawn under Poisson sampling.
     G4. How a logical batch is cut into physical chunks changes rounding only.
     G5. ``state`` and ``load_state`` resume to the bit.
+    G6. Whatever later steps depend on was released with the noise that the plan's ledger charges.
 
     Args:
         plan: what to run.
@@ -95,40 +100,86 @@ class Trainer:
         whole(1, workers=self.workers)
         self._pool: ThreadPoolExecutor | None = None
         self._own = threading.local()  # each worker's buffer of gradients
-        whole_gradient = [slice(0, network.size)]
-        tensors = [place for place, _ in network.parameters.values()]
-        self._groups = tensors if plan.clipper is not None and plan.clipper.per_group else whole_gradient
+        self.released = plan.released()
+        self.lr_state = plan.lr_schedule.initial() if isinstance(plan.lr_schedule, Plateau) else {}
+        self.past: list[Array] = []  # weights of earlier steps, the latest first
+        self._drawn: tuple[int, np.ndarray] | None = None
 
-    def _chunk_sum(self, indices: np.ndarray) -> tuple[Array, Array]:
-        """One chunk: its summed (clipped) gradient [D], and its losses [b]."""
+    @property
+    def context(self) -> ClipContext:
+        """What is public at this step, for the clipping rule."""
+        plan = self.plan
+        return ClipContext(self.step, plan.steps, rounding_margin(self.dtype), plan.sizes, self.released)
+
+    def _views(self, indices: np.ndarray, chosen: Array) -> list[Array]:
+        """Model inputs [b, *shape] of these records: one array a view."""
+        backend, augmentation, x = self.backend, self.plan.augmentation, self._train_x[chosen]
+        if augmentation is None:
+            return [self.data.prepare(backend.xp, x)]
+        assert self._drawn is not None
+        drawn = backend.asarray(self._drawn[1][indices])
+        seen = (augmentation.view(backend.xp, x, drawn[:, k]) for k in range(augmentation.views))
+        return [self.data.prepare(backend.xp, view) for view in seen]
+
+    def _buffers(self, rows: int) -> list[Array]:
+        """This worker's own space for gradients [rows, D]: one, or two where gradients are averaged."""
+        if not hasattr(self._own, "buffers"):
+            views = 1 if self.plan.augmentation is None else self.plan.augmentation.views
+            count = 1 if views == 1 and self.plan.iterates is None else 2
+            shape = (self.chunk, self.plan.network.size)
+            self._own.buffers = [self.backend.xp.empty(shape, dtype=self.dtype) for _ in range(count)]
+        return [buffer[:rows] for buffer in self._own.buffers]
+
+    def _chunk_sum(self, indices: np.ndarray) -> tuple[Array, Array, Array]:
+        """One chunk: its summed (clipped) gradient [D], its losses [b], and an adaptive rule's counts [L]."""
         backend, network, clipper = self.backend, self.plan.network, self.plan.clipper
-        if not hasattr(self._own, "gradients"):
-            self._own.gradients = backend.xp.empty((self.chunk, network.size), dtype=self.dtype)
         chosen = backend.asarray(indices)
-        rows = self._own.gradients[: len(indices)]
-        x = self.data.prepare(backend.xp, self._train_x[chosen])
+        rows, *scratch = self._buffers(len(indices))
+        weights = [1.0] if self.plan.iterates is None else self.plan.iterates.weights(1 + len(self.past))
+        iterates = list(zip(weights, [self.theta, *self.past], strict=True))
         with np.errstate(
             all="ignore"
         ):  # a record whose gradient overflows is dropped by the clipper, quietly
-            losses = network.per_sample_gradients(backend.xp, self.theta, x, self._train_y[chosen], rows)
+            losses = record_gradients(
+                network,
+                backend.xp,
+                iterates,
+                self._views(indices, chosen),
+                self._train_y[chosen],
+                rows,
+                scratch[0] if scratch else None,
+            )
             if clipper is None:
-                return rows.sum(axis=0), losses
-            context = ClipContext(self.step, self.plan.steps, rounding_margin(self.dtype))
-            return clipped_sum(backend, clipper, rows, self._groups, context), losses
+                return rows.sum(axis=0), losses, 0.0
+            groups, context = self.plan.groups, self.context
+            norms, usable = usable_norms(backend, rows, groups)
+            counts: Array = 0.0
+            if isinstance(clipper, AdaptiveClipper):
+                counts = clipper.counts(backend.xp, norms, usable, context)
+            return weighted_sum(backend, clipper, rows, norms, groups, context), losses, counts
 
-    def summed_gradient(self, indices: np.ndarray) -> Array:
-        """Sum over these records of their (clipped, in a private run) gradients: float64 [D], NOT private."""
+    def summed(self, indices: np.ndarray) -> tuple[Array, Array]:
+        """NOT private: the sum over these records of their (clipped, in a private run) gradients, float64 [D], and of
+        an adaptive rule's centred counts, float64 [L] (0 for other rules)."""
         xp = self.backend.xp
-        total = xp.zeros(self.plan.network.size, dtype=xp.float64)
+        total, counts = xp.zeros(self.plan.network.size, dtype=xp.float64), xp.zeros(len(self.plan.sizes))
         chunks = [indices[start : start + self.chunk] for start in range(0, len(indices), self.chunk)]
-        loss = 0.0
-        for part, losses in self._map(self._chunk_sum, chunks):
+        loss, augmentation = 0.0, self.plan.augmentation
+        if augmentation is not None and (self._drawn is None or self._drawn[0] != self.step):
+            views = self.streams.views(self.step)
+            self._drawn = self.step, augmentation.draw(views, self.plan.sampler.dataset_size)
+        for part, losses, counted in self._map(self._chunk_sum, chunks):
             total += part
+            counts += counted
             if self.watch_private:
                 loss += float(self.backend.to_host(losses.sum()))
         if self.watch_private:
             self.private_losses.append(loss / max(len(indices), 1))
-        return total
+        return total, counts
+
+    def summed_gradient(self, indices: np.ndarray) -> Array:
+        """The first of ``summed``."""
+        return self.summed(indices)[0]
 
     def _map(self, work: Callable[[Part], Result], parts: list[Part]) -> Iterator[Result]:
         """Results in the order of the parts, several at a time where there are workers for it."""
@@ -148,18 +199,64 @@ class Trainer:
     def _advance(self) -> None:
         plan, backend = self.plan, self.backend
         batch = plan.sampler.batch(self.step, self.streams)
-        released = self.summed_gradient(batch.indices)
-        noise_std = 0.0
+        released, counts = self.summed(batch.indices)
+        noise_std: Any = 0.0
         if plan.clipper is not None:
-            noise_multiplier, bound = float(self.noise_multipliers[self.step]), plan.clipper.bound()
+            noise_multiplier, scale = float(self.noise_multipliers[self.step]), self._noise_scale()
             released = add_gaussian_noise(
-                backend, released, noise_multiplier, bound, self.streams.noise(self.step), self.dtype
+                backend, released, noise_multiplier, scale, self.streams.noise(self.step), self.dtype
             )
-            noise_std = noise_multiplier * bound / batch.divisor
+            noise_std = self._as_weights(noise_multiplier * scale / batch.divisor)
+            self._adapt(counts, batch.divisor)
         gradient = (released / batch.divisor).astype(self.dtype)
-        rate = plan.learning_rate * plan.lr_schedule.factor(self.step, plan.steps)
+        rate = plan.learning_rate * self._rate_factor()
+        before = self.theta
         self.theta = plan.optimizer.update(backend.xp, self.theta, gradient, self.memory, rate, noise_std)
+        if plan.iterates is not None:
+            self.past = [before, *self.past][: plan.iterates.memory - 1]
         self.step += 1
+        if plan.observe_every and self.step % plan.observe_every == 0:
+            self._observe()
+
+    def _noise_scale(self) -> Any:
+        """Standard deviation of the noise at noise multiplier 1: a number, or one for each coordinate [D]."""
+        assert self.plan.clipper is not None
+        scales = self.plan.clipper.noise_scales(self.context)
+        if (scales == scales[0]).all():
+            return float(scales[0])
+        return self.backend.asarray(np.repeat(scales, self.plan.sizes))
+
+    def _as_weights(self, values: Any) -> Any:
+        """A number as it is, an array in the weights' own type."""
+        return values if isinstance(values, float) else values.astype(self.dtype)
+
+    def _adapt(self, counts: Array, divisor: float) -> None:
+        """Release an adaptive rule's counts of this step, and let them take effect from the next on."""
+        clipper = self.plan.clipper
+        if isinstance(clipper, AdaptiveClipper):
+            noise = self.streams.counts(self.step)(len(self.plan.sizes))
+            noised = self.backend.to_host(counts) + self.plan.count_noise_std * noise
+            self.released = clipper.advanced(self.context, noised, divisor)
+
+    def _rate_factor(self) -> float:
+        schedule = self.plan.lr_schedule
+        if isinstance(schedule, Plateau):
+            return schedule.factor(self.step, self.plan.steps, self.lr_state)
+        return schedule.factor(self.step, self.plan.steps)
+
+    def _observe(self) -> None:
+        """Let the learning rate see an accuracy: of the test records, or a noised one of the training records."""
+        schedule = self.plan.lr_schedule
+        assert isinstance(schedule, Plateau)
+        if not isinstance(schedule, PrivatePlateau):
+            self.lr_state = schedule.observed(self.lr_state, self.accuracy())
+            return
+        records = len(self.data.train.y)
+        centred = self.hits(self.data.train) - records / 2
+        if self.plan.private:
+            std = schedule.count_noise_std(records)
+            centred += std * float(self.streams.accuracy(self.step)(1)[0])
+        self.lr_state = schedule.observed(self.lr_state, centred / records + 0.5)
 
     @property
     def weights(self) -> Array:
@@ -169,44 +266,29 @@ class Trainer:
     def accuracy(self, split: Split | None = None) -> float:
         """Share of records (the test split's by default) whose label is predicted, in [0, 1]."""
         split = self.data.test if split is None else split
+        return self.hits(split) / len(split.y)
+
+    def hits(self, split: Split) -> int:
+        """How many records of a split are predicted right. Of training records: NOT private."""
         parts = [
             slice(start, start + _EVALUATION_CHUNK) for start in range(0, len(split.y), _EVALUATION_CHUNK)
         ]
 
         weights = self.weights
 
-        def hits(part: slice) -> int:
+        def count(part: slice) -> int:
             xp = self.backend.xp
             x = self.data.prepare(xp, self.backend.asarray(split.x[part]))
             with np.errstate(all="ignore"):
                 predicted = xp.argmax(self.plan.network.logits(xp, weights, x), axis=1)
             return int(self.backend.to_host((predicted == self.backend.asarray(split.y[part])).sum()))
 
-        return sum(self._map(hits, parts)) / len(split.y)
+        return sum(self._map(count, parts))
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything a resumed run needs, as host arrays. Holds the secret root of the random streams."""
-        memory = {f"optimizer/{name}": self.backend.to_host(value) for name, value in self.memory.items()}
-        root = np.frombuffer(self.streams.root.to_bytes(32, "little"), dtype=np.uint8)
-        theta = self.backend.to_host(self.theta)
-        return {"step": np.array(self.step), self.streams.root_name: root, "theta": theta, **memory}
+        return trainer_state(self)
 
     def load_state(self, state: dict[str, np.ndarray]) -> None:
         """Continue from ``state()`` of a run of the same plan."""
-        root_name = self.streams.root_name
-        expected = {"step", root_name, "theta", *(f"optimizer/{name}" for name in self.memory)}
-        if set(state) != expected or state["theta"].shape != (self.plan.network.size,):
-            raise RefDPError(
-                "checkpoint: does not belong to this plan (other model, optimizer or noise source); start afresh"
-            )
-        step = state["step"]
-        if step.shape != () or step.dtype.kind != "i" or not 0 <= int(step) <= self.plan.steps:
-            raise RefDPError(
-                f"checkpoint: step = {step!r}: must be a whole number from 0 to {self.plan.steps}"
-            )
-        root = int.from_bytes(state[root_name].tobytes(), "little")
-        self.streams = dataclasses.replace(self.streams, root=root)
-        self.step = int(state["step"])
-        self.theta = self.backend.asarray(state["theta"].astype(self.dtype))
-        for name in self.memory:
-            self.memory[name] = self.backend.asarray(state[f"optimizer/{name}"].astype(self.dtype))
+        load_trainer_state(self, state)

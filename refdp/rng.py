@@ -1,4 +1,4 @@
-"""Independent random streams for initialisation, sampling and noise.
+"""Independent random streams for initialisation, sampling, noise, counts and augmentation.
 
 Every stream of every step is derived from one root entropy by SeedSequence spawn keys, so that:
 
@@ -22,7 +22,7 @@ import numpy as np
 from refdp.errors import RefDPError
 from refdp.validate import whole
 
-_INIT, _SAMPLING, _NOISE = range(3)
+_INIT, _SAMPLING, _NOISE, _COUNTS, _ACCURACY, _VIEWS = range(6)
 
 HostNormal = Callable[[int], np.ndarray]
 """size -> that many float64 standard normal draws, on the host; asked again, the same."""
@@ -64,3 +64,15 @@ class Streams:
     def noise(self, step: int) -> np.random.SeedSequence | HostNormal:
         """Seed of this step's noise, which the backend turns into draws; or, from some sources, the draws."""
         return self._sequence(_NOISE, step)
+
+    def counts(self, step: int) -> HostNormal:
+        """Noise on the counts that this step's clipping rule releases."""
+        return lambda size: np.random.default_rng(self._sequence(_COUNTS, step)).standard_normal(size)
+
+    def accuracy(self, step: int) -> HostNormal:
+        """Noise on the count that a learning rate follows, released after this step."""
+        return lambda size: np.random.default_rng(self._sequence(_ACCURACY, step)).standard_normal(size)
+
+    def views(self, step: int) -> np.random.Generator:
+        """How the records of this step are augmented."""
+        return np.random.default_rng(self._sequence(_VIEWS, step))

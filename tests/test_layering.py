@@ -13,22 +13,24 @@ import refdp
 
 ROOT = Path(refdp.__file__).parent
 LEAVES = {"errors", "validate", "registry", "backend", "rng", "files", "figures", "schema"}
-STAGES = {"data", "samplers", "models", "clippers", "noise", "optimizers"}
+STAGES = {"data", "samplers", "models", "gradients", "clippers", "noise", "optimizers"}
 ALLOWED = {
     "accounting": set(),
     "data": LEAVES,
     "samplers": LEAVES | {"accounting"},
     "models": LEAVES,
+    "gradients": LEAVES,
     "clippers": LEAVES | {"accounting"},
     "noise": LEAVES,
     "optimizers": LEAVES,
     "plan": LEAVES | STAGES | {"accounting"},
-    "engine": LEAVES | STAGES | {"plan"},
+    "checkpoint": LEAVES,
+    "engine": LEAVES | STAGES | {"plan", "checkpoint"},
     "config": LEAVES | STAGES | {"plan", "accounting"},
     "audit": LEAVES | {"accounting"},
     "crosscheck": LEAVES | {"accounting"},
 }
-DEVICE_CODE = ("models", "clippers", "noise", "optimizers", "engine")
+DEVICE_CODE = ("models", "gradients", "clippers", "noise", "optimizers", "engine")
 
 
 def imports(path: Path) -> set[str]:

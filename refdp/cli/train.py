@@ -46,6 +46,8 @@ def _config(options: dict[str, Any]) -> RunConfig:
         "physical_batch_size": None,
         "seed": None,
         "clipping": "flat",
+        "augmentation": None,
+        "iterates": None,
         **{name: getattr(recipe, name) for name in recipe.__dataclass_fields__},
     }
     merged = {**defaults, **given}
@@ -97,7 +99,8 @@ def _resumed(directory: RunDirectory, ctx: click.Context, options: dict[str, Any
     type=Name(),
     default="constant",
     show_default=True,
-    help="Noise schedule: constant, cosine:amplitude=A[,normalise=harmonic].",
+    help="Noise schedule: constant, cosine:amplitude=A, linear:start=,end=, exponential:start=,end=, "
+    "step:factor=,every= (epochs), noise-decay:factor=,every=; normalise=harmonic on any.",
 )
 @click.option("--target-epsilon", type=POSITIVE, help="Budget; the noise is solved for and never exceeds it.")
 @click.option(
@@ -115,7 +118,12 @@ def _resumed(directory: RunDirectory, ctx: click.Context, options: dict[str, Any
     "with average=D.",
 )
 @click.option("--learning-rate", type=POSITIVE)
-@click.option("--lr-schedule", type=Name(), help="constant, cosine, warmup:steps=W or warmup-cosine:steps=W.")
+@click.option(
+    "--lr-schedule",
+    type=Name(),
+    help="constant, cosine, warmup:steps=W, warmup-cosine:steps=W, plateau (a noised count, charged) or "
+    "plateau-public (test records, assumed public).",
+)
 @click.option(
     "--epochs", type=EPOCHS, help="Passes over the data: ceil(epochs * dataset size / batch size) steps."
 )
@@ -126,6 +134,18 @@ def _resumed(directory: RunDirectory, ctx: click.Context, options: dict[str, Any
     default="reproducible",
     show_default=True,
     help="secure: noise, batches and initial weights from ChaCha20 (extra 'secure'); takes no --seed.",
+)
+@click.option(
+    "--augmentation",
+    type=Name(),
+    help="Views of each record whose gradients are averaged before clipping: shift:views=K[,pixels=P], "
+    "shift-flip:views=K.",
+)
+@click.option(
+    "--iterates",
+    type=Name(),
+    help="Weights at which gradients are taken and averaged before clipping: average:memory=K[,decay=D] "
+    "[default: the last].",
 )
 @click.option("--backend", type=click.Choice(["numpy", "cupy"]), default="numpy", show_default=True)
 @click.option(
@@ -148,6 +168,11 @@ def train(ctx: click.Context, **options: Any) -> int:
         raise RefDPError("--resume: needs --output DIR, the run to go on with")
     path = Path(flags["output"] or f"runs/train-{time.strftime('%Y%m%d-%H%M%S')}")
     config = _resumed(RunDirectory(path), ctx, options) if flags["resume"] else _config(options)
+    if config.seed is not None and not config.dataset.startswith("gaussian-clusters") and config.clipping:
+        output.say(
+            f"WARNING: --seed {config.seed} on real data: whoever knows it can subtract the noise, and epsilon says "
+            "nothing about them; leave --seed out unless this is research on public data"
+        )
     backend = get_backend(config.backend)
     plan, data = build(config)
     trainer = Trainer(

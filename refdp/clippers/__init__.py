@@ -1,9 +1,19 @@
 """Clipping rules, one a file, found by name."""
 
-from refdp.clippers.aggregate import clipped_sum, rounding_margin
+from refdp.clippers.adaptive import AdaptiveClipper
+from refdp.clippers.aggregate import clipped_sum, rounding_margin, usable_norms, weighted_sum
 from refdp.clippers.base import ClipContext, Clipper
 from refdp.registry import Registry
 
 clippers: Registry[Clipper] = Registry("clipping", "refdp.clippers")
 
-__all__ = ["ClipContext", "Clipper", "clipped_sum", "clippers", "rounding_margin"]
+__all__ = [
+    "AdaptiveClipper",
+    "ClipContext",
+    "Clipper",
+    "clipped_sum",
+    "clippers",
+    "rounding_margin",
+    "usable_norms",
+    "weighted_sum",
+]

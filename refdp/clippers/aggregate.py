@@ -44,12 +44,31 @@ def clipped_sum(
         per_sample: [B, D]; unusable rows are overwritten with zeros.
         groups: slices of the D columns that have a norm each; one slice of everything for flat rules.
     """
+    norms, _ = usable_norms(backend, per_sample, groups)
+    return weighted_sum(backend, clipper, per_sample, norms, groups, context)
+
+
+def usable_norms(backend: Backend, per_sample: Array, groups: Sequence[slice]) -> tuple[Array, Array]:
+    """(norms [B, L], usable [B]): rows holding NaN or inf are set to zero in ``per_sample``, and not usable."""
     xp = backend.xp
     norms = group_norms(backend, per_sample, groups)
     usable = xp.isfinite(norms).all(axis=1)
     if not backend.reads_are_free or not bool(usable.all()):
         xp.copyto(per_sample, xp.zeros_like(per_sample[:1]), where=~usable[:, None])
         norms = xp.where(usable[:, None], norms, 0.0)
+    return norms, usable
+
+
+def weighted_sum(
+    backend: Backend,
+    clipper: Clipper,
+    per_sample: Array,
+    norms: Array,
+    groups: Sequence[slice],
+    context: ClipContext,
+) -> Array:
+    """Sum of the rows of ``per_sample``, scaled by the rule: [D], given their finite norms [B, L]."""
+    xp = backend.xp
     scales = _round_down(xp, clipper.scales(xp, norms, context), per_sample.dtype)
     if len(groups) == 1:
         return scales[:, 0] @ per_sample

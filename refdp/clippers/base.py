@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import numpy as np
+
+from refdp.accounting import Schedule
 from refdp.accounting.neighboring import sensitivity_factor
 from refdp.backend import Array
 from refdp.validate import in_range
@@ -31,11 +34,15 @@ class ClipContext:
         step: 0-based number of the step.
         steps: number of steps planned.
         margin: relative room for the rounding of scaled gradients; a rule keeps K (1 - margin).
+        sizes: number of parameters of each of the L groups; (1,) stands for one group of any size.
+        released: of an adaptive rule, what it has released so far; float64 arrays on the host.
     """
 
     step: int
     steps: int
     margin: float
+    sizes: tuple[int, ...] = (1,)
+    released: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 class Clipper(ABC):
@@ -84,17 +91,41 @@ class Clipper(ABC):
                 in_range(low, high, **{parameter: getattr(self, parameter)})
 
     def target(self, context: ClipContext) -> float:
-        """C with room for rounding."""
-        return self.clip_norm * (1.0 - context.margin)
+        """The step's C with room for rounding."""
+        return self.threshold(context) * (1.0 - context.margin)
+
+    def threshold(self, context: ClipContext) -> float:
+        """The step's C: ``clip_norm``, unless the rule changes it in the course of the run."""
+        return self.clip_norm
 
     @abstractmethod
     def scales(self, xp: Any, norms: Array, context: ClipContext) -> Array:
         """Scales float64 [B, L] from finite norms float64 [B, L] >= 0 (L = 1 unless ``per_group``)."""
 
-    def bound(self) -> float:
-        """K: the largest norm one record's scaled gradient can have. C unless the rule says otherwise."""
-        return self.clip_norm
+    def bound(self, context: ClipContext) -> float:
+        """K: the largest norm one record's scaled gradient can have. The step's C unless the rule says otherwise."""
+        return self.threshold(context)
 
-    def sensitivity(self, neighboring: str) -> float:
+    def sensitivity(self, neighboring: str, context: ClipContext) -> float:
         """L2 sensitivity of the sum of scaled gradients."""
-        return sensitivity_factor(neighboring) * self.bound()
+        return sensitivity_factor(neighboring) * self.bound(context)
+
+    def noise_scales(self, context: ClipContext) -> np.ndarray:
+        """Standard deviation of each group's noise at noise multiplier 1: float64 [L]. K for all by default.
+
+        G5. sum_l (u_l / noise_scales_l)^2 <= 1 for every contribution u: whatever the allocation, the release is a
+            Gaussian one of sensitivity 1 at the declared noise multiplier.
+        """
+        return np.full(len(context.sizes), self.bound(context))
+
+    def noise_schedule(self, schedule: Schedule) -> Schedule:
+        """The schedule of noise multipliers of a run with this rule: the one asked for, unless the rule brings its own.
+
+        Raises:
+            RefDPError: the rule brings its own, and another was asked for.
+        """
+        return schedule
+
+    def bound_text(self) -> str:
+        """K in words, for a statement about a whole run."""
+        return f"{self.bound(ClipContext(0, 1, 0.0)):g}"

@@ -40,10 +40,11 @@ class Psasc(Clipper):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.bound() > LARGEST_CLIP_NORM:
-            raise RefDPError(f"clip_norm / s = {self.bound():g}: must be at most 1e30; take a larger s")
+        bound = self.clip_norm / self.s
+        if bound > LARGEST_CLIP_NORM:
+            raise RefDPError(f"clip_norm / s = {bound:g}: must be at most 1e30; take a larger s")
 
-    def bound(self) -> float:
+    def bound(self, context: ClipContext) -> float:
         """C / s."""
         return self.clip_norm / self.s
 

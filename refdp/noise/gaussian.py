@@ -18,7 +18,7 @@ def add_gaussian_noise(
     backend: Backend,
     clipped_sum: Array,
     noise_multiplier: float,
-    bound: float,
+    bound: float | Array,
     seed: np.random.SeedSequence | HostNormal,
     dtype: type,
 ) -> Array:
@@ -27,7 +27,8 @@ def add_gaussian_noise(
     Args:
         clipped_sum: [D].
         noise_multiplier: noise standard deviation / bound, >= 0.
-        bound: K, the largest norm of one record's contribution.
+        bound: K, the largest norm of one record's contribution; or a standard deviation for each coordinate [D], as a
+            rule's ``noise_scales`` allocate it.
         seed: this step's own seed, or its own draws; never used for anything else.
         dtype: type the draws from a seed are made in (float32 draws have 24-bit resolution).
     """

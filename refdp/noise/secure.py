@@ -72,8 +72,22 @@ class SecureStreams(Streams):
 
     def noise(self, step: int) -> HostNormal:
         """This step's draws; asked again, the same."""
+        return self._four_fold("noise", step)
 
+    def counts(self, step: int) -> HostNormal:
+        """Noise on this step's counts."""
+        return self._four_fold("counts", step)
+
+    def accuracy(self, step: int) -> HostNormal:
+        """Noise on the count that a learning rate follows."""
+        return self._four_fold("accuracy", step)
+
+    def _four_fold(self, purpose: str, step: int) -> HostNormal:
         def draw(size: int) -> np.ndarray:
-            return 0.5 * chacha(self.key("noise", step)).standard_normal((4, size)).sum(axis=0)
+            return 0.5 * chacha(self.key(purpose, step)).standard_normal((4, size)).sum(axis=0)
 
         return draw
+
+    def views(self, step: int) -> np.random.Generator:
+        """How the records of this step are augmented."""
+        return chacha(self.key("views", step))

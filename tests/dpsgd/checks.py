@@ -36,7 +36,7 @@ def released_sums(trainer: Trainer, steps: int) -> tuple[list[np.ndarray], list[
 
 def reference_clipped_sum(trainer: Trainer, indices: np.ndarray) -> np.ndarray:
     """One record at a time: gradient, norm, min(1, C / norm)."""
-    network, clip_norm = trainer.plan.network, trainer.plan.clipper.bound()
+    network, clip_norm = trainer.plan.network, trainer.plan.clipper.clip_norm
     total = np.zeros(network.size)
     row = np.empty((1, network.size))
     for i in indices:
@@ -79,7 +79,7 @@ def check_noise() -> None:
 def check_neighbouring_sums() -> None:
     """Removing a record moves the clipped sum by at most C; replacing one by at most 2C (P11)."""
     trainer = small_trainer(clip_norm=0.05, noise_multiplier=1.0)
-    bound = trainer.plan.clipper.bound()
+    bound = trainer.plan.clipper.bound(trainer.context)
     everyone = np.arange(12)
     whole = trainer.summed_gradient(everyone)
     for left_out in everyone:
@@ -189,7 +189,7 @@ def check_delivered_schedule() -> None:
     (event,) = trainer.plan.ledger().events
     declared = event.noise.noise_multipliers()
     for t in range(steps):
-        delivered = float(np.std(released[t] - clean[t])) / trainer.plan.clipper.bound()
+        delivered = float(np.std(released[t] - clean[t])) / trainer.plan.clipper.bound(trainer.context)
         assert abs(delivered / declared[t] - 1) < 6 / math.sqrt(2 * trainer.theta.size), f"step {t}"
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from refdp.accounting.neighboring import sensitivity_factor
 from refdp.backend import Backend, numpy_backend
-from refdp.clippers import ClipContext, Clipper, clipped_sum, clippers, rounding_margin
+from refdp.clippers import AdaptiveClipper, ClipContext, Clipper, clipped_sum, clippers, rounding_margin
 
 NAMES = clippers.names()
 SPECS = (  # every rule as it comes, and some at other parameters
@@ -29,35 +30,71 @@ SPECS = (  # every rule as it comes, and some at other parameters
     "radial-mix:variant=0c,epochs=12",
     "radial-mix:m0=0,m1=1,gamma=0.5",
     "global:ratio=3",
+    "per-layer:bounds=dimension,allocation=equal",
+    "per-layer:bounds=1/2/0.5/3/1/1e-3,allocation=dimension",
+    "per-layer:bounds=1/2/0.5/3/1/1e-3,allocation=equal",
+    "per-layer-quantile:allocation=dimension,renormalise=true",
+    "per-layer-quantile:allocation=equal",
+    "quantile:min_clip_norm=1e-30,share=0.01",
+    "dynamic:rho_c=0.1",
 )
 LAYERS = 6
+SIZES = (1, 2, 3, 5, 8, 13)
 STEPS = 9
-CONTEXTS = [ClipContext(step, STEPS, 0.0) for step in (0, 4, STEPS - 1)]
+MOMENTS = (0, 4, STEPS - 1)
+EXTREME = ("1e-3", "rho_c=0.1")  # parameters whose range of clip norms is narrower
 
 
 def make(spec: str, clip_norm: float = 1.0) -> Clipper:
     return clippers.create(spec, clip_norm=clip_norm)
 
 
-def slices(clipper: Clipper, size: int, layers: int = LAYERS) -> list[slice]:
-    """As many groups as the rule wants, of uneven sizes."""
+def slices(clipper: Clipper, size: int) -> list[slice]:
+    """As many groups as the rule wants, of uneven sizes; LAYERS of them need as many columns at least."""
     if not clipper.per_group:
         return [slice(0, size)]
-    inner = [size * (i * i + i) // (layers * layers + layers) for i in range(1, layers)]
-    ends = sorted({0, *inner, size})
+    spare, parts = size - LAYERS, LAYERS * (LAYERS + 1)
+    ends = [i + spare * (i * i + i) // parts for i in range(LAYERS + 1)]
     return [slice(start, end) for start, end in itertools.pairwise(ends)]
+
+
+def context_of(
+    clipper: Clipper,
+    step: int = 0,
+    steps: int = STEPS,
+    margin: float = 0.0,
+    sizes: tuple[int, ...] | None = None,
+) -> ClipContext:
+    """What is public at a step; an adaptive rule's thresholds have moved by then, each its own way."""
+    if sizes is None:
+        sizes = SIZES if clipper.per_group else (1,)
+    released: dict[str, np.ndarray] = {}
+    if isinstance(clipper, AdaptiveClipper):
+        (name, start), *_ = clipper.initial(sizes).items()
+        moved = start * np.exp(np.sin(np.arange(1, len(start) + 1) * step))
+        released = {name: np.clip(moved, clipper.min_clip_norm, clipper.max_clip_norm)}
+    return ClipContext(step, steps, margin, sizes, released)
+
+
+def contexts(clipper: Clipper) -> list[ClipContext]:
+    """The rule at several steps of a run."""
+    return [context_of(clipper, step) for step in MOMENTS]
 
 
 def summed(
     clipper: Clipper,
     rows: np.ndarray,
-    context: ClipContext | None = None,
+    step: int = 0,
+    steps: int = STEPS,
     backend: Backend | None = None,
+    margin: float | None = None,
 ) -> np.ndarray:
     """The clipped sum of these rows, on the host."""
     backend = backend or numpy_backend()
-    context = context or ClipContext(0, 1, rounding_margin(rows.dtype))
     groups = slices(clipper, rows.shape[1])
+    sizes = tuple(group.stop - group.start for group in groups)
+    margin = rounding_margin(rows.dtype) if margin is None else margin
+    context = context_of(clipper, step, steps, margin, sizes)
     with np.errstate(all="ignore"):  # as the engine does
         total = clipped_sum(backend, clipper, backend.asarray(rows.copy()), groups, context)
     return backend.to_host(total)
@@ -90,16 +127,29 @@ def gradients(seed: int, exponents: list[float], size: int, dtype: type, count: 
 
 
 def assert_bounded(
-    clipper: Clipper, rows: np.ndarray, step: int = 0, steps: int = 1, backend: Backend | None = None
+    clipper: Clipper, rows: np.ndarray, step: int = 0, steps: int = STEPS, backend: Backend | None = None
 ) -> None:
-    """P1 and P2: the float64 norm of each row's contribution is at most K, exactly; zero rows contribute 0."""
-    context = ClipContext(step, steps, rounding_margin(rows.dtype))
+    """P1 and P2: the float64 norm of each row's contribution is at most K, exactly; zero rows contribute 0. However
+    the noise is allocated, the contribution is at most 1 in units of the groups' noise."""
+    groups = slices(clipper, rows.shape[1])
+    sizes = tuple(group.stop - group.start for group in groups)
+    context = context_of(clipper, step, steps, sizes=sizes)
+    bound, stds = clipper.bound(context), clipper.noise_scales(context)
+    assert stds.shape == (len(groups),)
     for row in rows:
-        got = summed(clipper, row[None], context, backend)
+        got = summed(clipper, row[None], step, steps, backend).astype(float)
         assert np.isfinite(got).all(), f"{clipper}: a contribution is not finite"
-        norm = math.hypot(*got.astype(float))
-        assert norm <= clipper.bound(), f"{clipper}: a record contributes {norm / clipper.bound()!r} K"
+        norm = math.hypot(*got)
+        assert norm <= bound, f"{clipper}: a record contributes {norm / bound!r} K"
+        units = math.hypot(*(math.hypot(*got[g]) / std for g, std in zip(groups, stds, strict=True)))
+        assert units <= 1, f"{clipper}: a record contributes {units!r} times the noise allocated for it"
         assert norm == 0 or row.any(), f"{clipper}: a zero gradient contributes"
+
+
+def context_thresholds(clipper: Clipper, context: ClipContext) -> np.ndarray:
+    """The norm of each group below which the rule leaves it alone, about."""
+    far = np.full((1, len(context.sizes)), 1e12 * clipper.clip_norm)
+    return (clipper.scales(np, far, context) * far)[0]
 
 
 def check_bound(spec: str) -> None:
@@ -110,6 +160,10 @@ def check_bound(spec: str) -> None:
         direction = rng.standard_normal((3, 40))
         direction[1, 1:] *= 1e-6
         direction[2, :-9] *= 1e-9
+        if clipper.per_group:  # one record just at the thresholds of all its groups
+            context = context_of(clipper, sizes=tuple(g.stop - g.start for g in slices(clipper, 40)))
+            for group, std in zip(slices(clipper, 40), context_thresholds(clipper, context), strict=True):
+                direction[0, group] *= std / np.linalg.norm(direction[0, group])
         direction /= np.linalg.norm(direction, axis=1, keepdims=True)
         for ratio, step in zip(np.geomspace(1e-4, 1e8, 60), itertools.cycle((0, 4, 8)), strict=False):
             assert_bounded(clipper, (direction * ratio * clip_norm).astype(dtype), step, STEPS)
@@ -128,10 +182,14 @@ def check_tight(spec: str) -> None:
     clipper = make(spec)
     norms = norms_of(clipper, count=1500)
     norms = np.concatenate([norms, np.full((1, norms.shape[1]), 1e20)])
-    top = max(
-        float(np.sqrt(((clipper.scales(np, norms, c) * norms) ** 2).sum(axis=1)).max()) for c in CONTEXTS
-    )
-    assert 0.99 * clipper.bound() <= top, f"{clipper}: contributes at most {top / clipper.bound():.3g} K"
+    top, units = 0.0, 0.0
+    for context in contexts(clipper):
+        left = clipper.scales(np, norms, context) * norms
+        top = max(top, float(np.sqrt((left**2).sum(axis=1)).max()) / clipper.bound(context))
+        stds = clipper.noise_scales(context)
+        units = max(units, float(np.sqrt(((left / stds) ** 2).sum(axis=1)).max()))
+    assert top >= 0.99, f"{clipper}: contributes at most {top:.3g} K"
+    assert units >= 0.99, f"{clipper}: contributes at most {units:.3g} times the noise allocated for it"
 
 
 def check_scales(spec: str, clip_norm: float) -> None:
@@ -141,7 +199,8 @@ def check_scales(spec: str, clip_norm: float) -> None:
     layers = LAYERS if clipper.per_group else 1
     rows = [list(row) for row in itertools.product(ends, repeat=2)] if layers > 1 else [[n] for n in ends]
     norms = np.array([(row + [row[0]] * layers)[:layers] for row in rows])
-    for context in (ClipContext(0, 1, rounding_margin(float)), ClipContext(4, STEPS, rounding_margin(float))):
+    for step in (0, 4):
+        context = context_of(clipper, step, margin=rounding_margin(float))
         with np.errstate(over="raise", invalid="raise", divide="raise"):
             scales = clipper.scales(np, norms, context)
         assert scales.shape == norms.shape
@@ -149,7 +208,7 @@ def check_scales(spec: str, clip_norm: float) -> None:
         assert np.isfinite(scales).all(), f"{clipper}: a scale is not finite"
         assert (scales >= 0).all()
         for row in scales * norms:
-            assert math.hypot(*row) <= clipper.bound(), f"{clipper}: a record contributes more than K"
+            assert math.hypot(*row) <= clipper.bound(context), f"{clipper}: a record contributes more than K"
 
 
 def check_row_independence(spec: str) -> None:
@@ -157,7 +216,7 @@ def check_row_independence(spec: str) -> None:
     clipper = make(spec)
     norms = norms_of(clipper, count=20)
     rng = np.random.default_rng(2)
-    for context in CONTEXTS:
+    for context in contexts(clipper):
         scales = clipper.scales(np, norms, context)
         order = rng.permutation(len(norms))
         np.testing.assert_array_equal(
@@ -177,9 +236,11 @@ def check_layer_permutation(spec: str) -> None:
     clipper = make(spec)
     norms = norms_of(clipper)
     order = np.random.default_rng(3).permutation(norms.shape[1])
-    for context in CONTEXTS:
+    for context in contexts(clipper):
+        sizes = tuple(context.sizes[i] for i in order)
+        released = {name: values[order] for name, values in context.released.items()}
         np.testing.assert_allclose(
-            clipper.scales(np, norms[:, order], context),
+            clipper.scales(np, norms[:, order], replace(context, sizes=sizes, released=released)),
             clipper.scales(np, norms, context)[:, order],
             rtol=1e-13,
         )
@@ -189,33 +250,37 @@ def check_batch_split(spec: str) -> None:
     """P5: the parts of a batch sum to the whole."""
     clipper = make(spec)
     rows = np.concatenate([gradients(s, [-3, 0, 2], 30, np.float64) for s in range(2)])
-    for context in CONTEXTS:
-        whole = summed(clipper, rows, context)
+    for context in contexts(clipper):
+        whole = summed(clipper, rows, context.step)
+        room = 1e-12 * clipper.bound(context) * len(rows)
         for size in (1, 2, 7, 20):
-            parts = [summed(clipper, rows[i : i + size], context) for i in range(0, len(rows), size)]
-            np.testing.assert_allclose(sum(parts), whole, rtol=0, atol=1e-12 * clipper.bound() * len(rows))
+            parts = [summed(clipper, rows[i : i + size], context.step) for i in range(0, len(rows), size)]
+            np.testing.assert_allclose(sum(parts), whole, rtol=0, atol=room)
 
 
 def check_neighbouring_sums(spec: str) -> None:
     """P11, as an attack: remove each record, or put its opposite, a large one or nothing in its place."""
     for clip_norm in (0.01, 3.0):
         clipper = make(spec, clip_norm)
-        room = 1e-12 * clipper.bound()
-        for seed, context in itertools.product(range(3), CONTEXTS):
+        for seed, step in itertools.product(range(3), MOMENTS):
+            sizes = tuple(group.stop - group.start for group in slices(clipper, 30))
+            context = context_of(clipper, step, sizes=sizes)
+            bound = clipper.bound(context)
+            room = 1e-12 * bound
             rng = np.random.default_rng(seed)
             rows = rng.standard_normal((7, 30)) * 10.0 ** rng.uniform(-3, 4, (7, 1)) * clip_norm
             rows *= 10.0 ** rng.uniform(-2, 2, rows.shape)
-            whole = summed(clipper, rows, context)
+            whole = summed(clipper, rows, step)
             for i in range(len(rows)):
-                once = sensitivity_factor("add-remove") * clipper.bound()
-                moved = float(np.linalg.norm(whole - summed(clipper, np.delete(rows, i, axis=0), context)))
+                once = sensitivity_factor("add-remove") * bound
+                moved = float(np.linalg.norm(whole - summed(clipper, np.delete(rows, i, axis=0), step)))
                 assert moved <= once + room, f"{clipper}: removing a record moved the sum by {moved / once} K"
-                twice = clipper.sensitivity("replace-one")
-                assert twice == 2 * clipper.bound()
+                twice = clipper.sensitivity("replace-one", context)
+                assert twice == 2 * bound
                 for other in (-rows[i], -rows[i] * 1e6, rows[i - 1] * 1e3, 0 * rows[i]):
                     replaced = rows.copy()
                     replaced[i] = other
-                    moved = float(np.linalg.norm(whole - summed(clipper, replaced, context)))
+                    moved = float(np.linalg.norm(whole - summed(clipper, replaced, step)))
                     assert moved <= twice + room, (
                         f"{clipper}: replacing a record moved the sum by {moved / twice} 2K"
                     )
@@ -259,7 +324,7 @@ def _on_rays(clipper: Clipper, norms: np.ndarray, context: ClipContext) -> tuple
 def _worst_contribution(clipper: Clipper, norms: np.ndarray, context: ClipContext) -> float:
     rays, scales = _on_rays(clipper, norms, context)
     lengths = np.sqrt(((scales * rays) ** 2).sum(axis=2))
-    return float((-np.diff(lengths, axis=1)).max() / clipper.bound())
+    return float((-np.diff(lengths, axis=1)).max() / clipper.bound(context))
 
 
 def _worst_weight(clipper: Clipper, norms: np.ndarray, context: ClipContext) -> float:
@@ -271,7 +336,8 @@ def _worst_homogeneous(clipper: Clipper, norms: np.ndarray, context: ClipContext
     spec, scales = clipper.name, clipper.scales(np, norms, context)
     worst = 0.0
     for c in (1e-3, 7.0, 1e4):
-        other = make(spec, c * clipper.clip_norm).scales(np, c * norms, context)
+        scaled = make(spec, c * clipper.clip_norm)
+        other = scaled.scales(np, c * norms, context_of(scaled, context.step))
         worst = max(worst, float((np.abs(other - scales) / np.maximum(scales, 1e-300)).max()))
     return worst
 
@@ -295,7 +361,7 @@ def check_property(name: str, which: str, declared: bool | None = None) -> None:
     """P6 to P10: what the rule declares holds; what it denies has a witness, off by a thousandth or more."""
     clipper: Any = make(name)
     declared = getattr(clipper, which) if declared is None else declared
-    worst = max(PROPERTIES[which](clipper, norms_of(clipper), context) for context in CONTEXTS)
+    worst = max(PROPERTIES[which](clipper, norms_of(clipper), context) for context in contexts(clipper))
     if declared:
         assert worst < 1e-9, f"{name} declares {which}, and is off by {worst:.2g}"
     else:

@@ -11,6 +11,8 @@ from refdp.backend import Backend, numpy_backend
 from refdp.clippers import clippers
 from refdp.data import Dataset, load
 from refdp.engine import Trainer
+from refdp.gradients import Augmentation
+from refdp.gradients import iterates as past
 from refdp.models import models
 from refdp.optimizers import lr_schedules, optimizers
 from refdp.plan import Plan
@@ -27,6 +29,7 @@ def small_plan(
     *,
     sampling: str = "poisson",
     batch_size: int = 12,
+    clipping: str = "flat",
     clip_norm: float = 0.5,
     steps: int = 20,
     schedule: Schedule | None = None,
@@ -35,19 +38,25 @@ def small_plan(
     lr_schedule: str = "constant",
     learning_rate: float = 1.0,
     private: bool = True,
+    augmentation: Augmentation | None = None,
+    iterates: str | None = None,
     hidden: int = 8,
 ) -> Plan:
     sampler = samplers.create(sampling, dataset_size=len(data.train.y), batch_size=batch_size)
+    clipper = clippers.create(clipping, clip_norm=clip_norm)
+    schedule = schedule or Schedule("constant", steps, noise_multiplier)
     return Plan(
         network=models.create(f"mlp:hidden={hidden}").build(data.input_shape, data.num_classes),
         sampler=sampler,
-        clipper=clippers.create("flat", clip_norm=clip_norm) if private else None,
-        schedule=schedule or Schedule("constant", steps, noise_multiplier),
+        clipper=clipper if private else None,
+        schedule=clipper.noise_schedule(schedule) if private else schedule,
         optimizer=optimizers.create(optimizer),
         learning_rate=learning_rate,
         lr_schedule=lr_schedules.create(lr_schedule),
         delta=1e-5,
         neighboring=sampler.default_neighboring,
+        augmentation=augmentation,
+        iterates=None if iterates is None else past.create(iterates),
     )
 
 

@@ -56,7 +56,7 @@ def c_for_every_layer(patch: Patch) -> None:
 
 
 def psasc_with_the_noise_of_c(patch: Patch) -> None:
-    patch.setattr(clippers.get("psasc"), "bound", lambda self: self.clip_norm)
+    patch.setattr(clippers.get("psasc"), "bound", lambda self, context: self.clip_norm)
 
 
 def mix_beyond_one(patch: Patch) -> None:
@@ -106,7 +106,7 @@ def boundary_counted_at_the_wrong_side(patch: Patch) -> None:
 
 
 def bound_twice_too_large(patch: Patch) -> None:
-    patch.setattr(clippers.get("psac"), "bound", lambda self: 2 * self.clip_norm)
+    patch.setattr(clippers.get("psac"), "bound", lambda self, context: 2 * self.clip_norm)
 
 
 FAULTS: list[tuple[Callable[[Patch], None], Callable[[str], None], str, str]] = [

@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from clipper_checks import CONTEXTS, LAYERS, NAMES, STEPS, make, norms_of
+from clipper_checks import LAYERS, NAMES, SIZES, STEPS, context_of, contexts, make, norms_of
 from mpmath import mp, mpf
 
 from refdp.clippers import ClipContext, rounding_margin
@@ -23,9 +23,28 @@ def of_norm(weight: Callable[[mpf, mpf], mpf]) -> Oracle:
     return lambda norms, c, step, steps: [float(weight(mpf(n), mpf(c))) for n in norms]
 
 
-def per_layer(norms: list[float], c: float, step: int, steps: int) -> list[float]:
-    threshold = c / mp.sqrt(len(norms))
-    return [1.0 if n <= threshold else float(threshold / mpf(n)) for n in norms]
+def each(thresholds: Callable[[float, int, int], list[mpf]]) -> Oracle:
+    """Each group clipped to its own threshold, from (C, step, steps)."""
+
+    def oracle(norms: list[float], c: float, step: int, steps: int) -> list[float]:
+        limits = thresholds(c, step, steps)
+        return [1.0 if n <= t else float(t / mpf(n)) for n, t in zip(norms, limits, strict=True)]
+
+    return oracle
+
+
+def shared(*shares: float) -> Oracle:
+    """C divided in these proportions, squares summing to C^2."""
+    total = mp.sqrt(sum(mpf(share) ** 2 for share in shares))
+    return each(lambda c, step, steps: [mpf(c) * mpf(share) / total for share in shares])
+
+
+per_layer = shared(*[1] * LAYERS)
+dynamic = each(lambda c, step, steps: [mpf(c) * mpf(2) ** (-mpf(step) / steps)])
+quantile = each(lambda c, step, steps: [mpf(c) * mp.exp(mp.sin(step))])  # as context_of has it
+per_layer_quantile = each(
+    lambda c, step, steps: [mpf(c) / mp.sqrt(LAYERS) * mp.exp(mp.sin(k * step)) for k in range(1, LAYERS + 1)]
+)
 
 
 def water_filling(norms: list[float], c: float, step: int, steps: int) -> list[float]:
@@ -80,6 +99,12 @@ ORACLES: dict[str, Oracle] = {
     "psac:r=2": of_norm(lambda n, c: c / (n + 2 / (n + 2))),
     "psasc": psasc,
     "psasc:s=1": psac,
+    "per-layer:bounds=dimension,allocation=equal": shared(*[mp.sqrt(size) for size in SIZES]),
+    "per-layer:bounds=1/2/0.5/3/1/1e-3,allocation=dimension": shared(1, 2, 0.5, 3, 1, 1e-3),
+    "dynamic": dynamic,
+    "dynamic:rho_c=0.1": each(lambda c, step, steps: [mpf(c) * mpf(10) ** (mpf(step) / steps)]),
+    "quantile": quantile,
+    "per-layer-quantile": per_layer_quantile,
     "radial-mix": radial_mix("0.15", "0.8", "0.02"),
     "radial-mix:variant=0c,epochs=15": radial_mix("0.1", "0.675", "0.025"),
     "radial-mix:variant=0c,epochs=90": radial_mix("0.15", "0.8", "0.02"),
@@ -101,7 +126,7 @@ def check_formula(spec: str) -> None:
                 np.tile([[1e-30], [1e-20], [1e-9], [1e30]], layers),
             ]
         )
-        for context in [*CONTEXTS, ClipContext(0, 1, 0.0)]:
+        for context in [*contexts(clipper), context_of(clipper, 0, 1)]:
             scales = clipper.scales(np, norms, context)
             for row, got in zip(norms.tolist(), scales.tolist(), strict=True):
                 expected = ORACLES[spec](row, clip_norm, context.step, context.steps)
@@ -128,7 +153,7 @@ def test_water_filling_fits_in_exact_arithmetic_and_wastes_nothing(layers: int, 
     margin = rounding_margin(dtype)
     clipper = make("water-filling", c)
     rows = c * 10.0 ** rng.uniform(-2, rng.uniform(-1, 12, (300, 1)), (300, layers))
-    scales = clipper.scales(np, rows, ClipContext(0, 1, margin))
+    scales = clipper.scales(np, rows, ClipContext(0, 1, margin, (1,) * layers))
     for norms, row in zip(rows.tolist(), scales.tolist(), strict=True):
         total = sum((Fraction(n) * Fraction(s)) ** 2 for n, s in zip(norms, row, strict=True))
         assert total <= Fraction(c) ** 2
@@ -141,7 +166,7 @@ def test_water_filling_fits_in_exact_arithmetic_and_wastes_nothing(layers: int, 
 def test_psac_peaks_where_the_paper_says() -> None:
     """n* = sqrt(r) - r with weight C / (2 sqrt(r) - r), and C at 0."""
     norms = np.linspace(0, 2, 200001)[:, None]
-    weights = make("psac").scales(np, norms, CONTEXTS[0])[:, 0]
+    weights = make("psac").scales(np, norms, ClipContext(0, 9, 0.0))[:, 0]
     assert norms[weights.argmax(), 0] == pytest.approx(math.sqrt(0.1) - 0.1, abs=2e-5)
     assert weights.max() == pytest.approx(1 / (2 * math.sqrt(0.1) - 0.1), rel=1e-9)
     assert weights[0] == pytest.approx(1, rel=1e-12)
@@ -150,9 +175,11 @@ def test_psac_peaks_where_the_paper_says() -> None:
 def test_psasc_is_psac_in_other_units() -> None:
     """PSASC(C, s, r) = (C / s) / (n + (r / s) / (n + r)), so s w / C falls with s at every norm."""
     norms = np.geomspace(1e-3, 1e3, 50)[:, None]
-    relative = [s * make(f"psasc:s={s}").scales(np, norms, CONTEXTS[0]) for s in (0.3, 0.5, 0.7, 0.8, 1)]
+    relative = [
+        s * make(f"psasc:s={s}").scales(np, norms, ClipContext(0, 9, 0.0)) for s in (0.3, 0.5, 0.7, 0.8, 1)
+    ]
     assert (np.diff(relative, axis=0) > 0).all()
-    assert make("psasc:s=0.25", 2.0).bound() == 8.0
+    assert make("psasc:s=0.25", 2.0).bound(ClipContext(0, 1, 0.0)) == 8.0
 
 
 def test_the_mix_runs_from_m0_to_m1() -> None:

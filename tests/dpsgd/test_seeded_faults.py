@@ -14,12 +14,13 @@ import refdp.accounting.schedules as schedules_module
 import refdp.clippers.flat as flat_module
 import refdp.engine as engine_module
 from refdp.accounting import Schedule, epsilon
+from refdp.clippers import clipped_sum
 from refdp.samplers import Batch
 from refdp.samplers.poisson import Poisson
 
 Patch = pytest.MonkeyPatch
 
-_add_noise, _clipped_sum = engine_module.add_gaussian_noise, engine_module.clipped_sum
+_add_noise, _weighted_sum = engine_module.add_gaussian_noise, engine_module.weighted_sum
 _advance, _batch = engine_module.Trainer.advance, Poisson.batch
 
 
@@ -71,21 +72,21 @@ def noise_centred(patch: Patch) -> None:
 
 
 def noise_per_chunk(patch: Patch) -> None:
-    def clip(backend: Any, clipper: Any, rows: Any, groups: Any, context: Any) -> Any:
-        clean = _clipped_sum(backend, clipper, rows, groups, context)
+    def clip(backend: Any, clipper: Any, rows: Any, norms: Any, groups: Any, context: Any) -> Any:
+        clean = _weighted_sum(backend, clipper, rows, norms, groups, context)
         seed = np.random.SeedSequence(int(abs(rows[0, 0]) * 2**40))
-        return _add_noise(backend, clean, 1.3, clipper.bound(), seed, float)
+        return _add_noise(backend, clean, 1.3, clipper.bound(context), seed, float)
 
-    patch.setattr(engine_module, "clipped_sum", clip)
+    patch.setattr(engine_module, "weighted_sum", clip)
 
 
 def clipped_batch_mean(patch: Patch) -> None:
     """The mean gradient of the batch is clipped, and taken times its size for a sum."""
 
-    def clip(backend: Any, clipper: Any, rows: Any, groups: Any, context: Any) -> Any:
-        return len(rows) * _clipped_sum(backend, clipper, rows.mean(axis=0, keepdims=True), groups, context)
+    def clip(backend: Any, clipper: Any, rows: Any, norms: Any, groups: Any, context: Any) -> Any:
+        return len(rows) * clipped_sum(backend, clipper, rows.mean(axis=0, keepdims=True), groups, context)
 
-    patch.setattr(engine_module, "clipped_sum", clip)
+    patch.setattr(engine_module, "weighted_sum", clip)
 
 
 def sensitivity_two_c(patch: Patch) -> None:

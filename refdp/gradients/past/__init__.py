@@ -1,0 +1,1 @@
+"""Weights at which gradients are taken, one form a file."""
