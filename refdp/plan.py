@@ -123,12 +123,13 @@ class Plan:
                 "a baseline run without clipping and noise has no ledger: its epsilon is infinite"
             )
         taken = self.steps if steps is None else steps
-        events: tuple[Release, ...] = self.sampler.events(self.schedule, taken) if taken else ()
+        sensitivity, noise = 0.0, self.count_noise_std
         if isinstance(self.clipper, AdaptiveClipper):
             sensitivity = self.clipper.count_sensitivity(len(self.sizes))
-            events = tuple(
-                QuantileEvent(e.noise, e.sampling, e.count, self.count_noise_std, sensitivity) for e in events
-            )
+        beside = (sensitivity / noise) ** 2 if noise else 0.0
+        events: tuple[Release, ...] = self.sampler.events(self.schedule, taken, beside) if taken else ()
+        if isinstance(self.clipper, AdaptiveClipper):
+            events = tuple(QuantileEvent(e.noise, e.sampling, e.count, noise, sensitivity) for e in events)
         observed = taken // self.observe_every if self.observe_every else 0
         if observed and isinstance(self.lr_schedule, PrivatePlateau):
             noise = self.lr_schedule.count_noise_std(self.sampler.dataset_size)

@@ -14,8 +14,12 @@ def least_of_each_epoch(table: np.ndarray) -> np.ndarray:
     return found
 
 
-def worst_position(table: np.ndarray) -> np.ndarray:
-    """Fixed order: the noise at the position whose 1 / multiplier^2 sum highest, where it took a step."""
+def worst_position(table: np.ndarray, beside: float = 0.0) -> np.ndarray:
+    """Fixed order: the noise at the position whose 1 / multiplier^2 sum highest, where it took a step.
+
+    ``beside`` is 1 / multiplier^2 of what is released beside the gradient at each step taken.
+    """
     with np.errstate(divide="ignore"):
-        noise = table[:, int(np.argmax(np.sum(1.0 / table**2, axis=0)))]
+        spent = np.where(np.isfinite(table), 1.0 / table**2 + beside, 0.0)
+        noise = table[:, int(np.argmax(np.sum(spent, axis=0)))]
     return noise[np.isfinite(noise)]

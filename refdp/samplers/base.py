@@ -58,5 +58,9 @@ class Sampler(ABC):
         """The records of this step (0-based)."""
 
     @abstractmethod
-    def events(self, schedule: Schedule, steps: int) -> tuple[GaussianEvent, ...]:
-        """The ledger events of the first ``steps`` steps under this noise schedule."""
+    def events(self, schedule: Schedule, steps: int, beside: float = 0.0) -> tuple[GaussianEvent, ...]:
+        """The ledger events of the first ``steps`` steps under this noise schedule.
+
+        ``beside`` is 1 / multiplier^2 of what each step releases beside the gradient. It is not in the events; it may
+        decide which record is worst placed.
+        """

@@ -38,10 +38,10 @@ class FixedOrder(Sampler):
         indices = np.arange(start, min(start + self.batch_size, self.dataset_size))
         return Batch(indices, float(len(indices)))
 
-    def events(self, schedule: Schedule, steps: int) -> tuple[GaussianEvent, ...]:
+    def events(self, schedule: Schedule, steps: int, beside: float = 0.0) -> tuple[GaussianEvent, ...]:
         """The Gaussian steps of the worst-placed record: the position whose squared ratios sum highest."""
         by_epoch = multipliers_by_epoch(self, schedule, steps)
         if schedule.kind == "constant":
             return (GaussianEvent(schedule.scale, Sampling("fixed-order", epochs=len(by_epoch))),)
         once = Sampling("fixed-order", epochs=1)
-        return tuple(GaussianEvent(float(x), once) for x in worst_position(by_epoch))
+        return tuple(GaussianEvent(float(x), once) for x in worst_position(by_epoch, beside))

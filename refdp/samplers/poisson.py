@@ -45,6 +45,6 @@ class Poisson(Sampler):
         uniform = streams.sampling(step).random(self.dataset_size)  # multiples of 2^-53 in [0, 1)
         return Batch(np.flatnonzero(uniform + _ULP <= self.sample_rate), float(self.batch_size))
 
-    def events(self, schedule: Schedule, steps: int) -> tuple[GaussianEvent, ...]:
+    def events(self, schedule: Schedule, steps: int, beside: float = 0.0) -> tuple[GaussianEvent, ...]:
         """One Poisson-sampled Gaussian event."""
         return (GaussianEvent(schedule.noise(), Sampling("poisson", rate=self.sample_rate), steps),)

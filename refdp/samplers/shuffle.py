@@ -46,7 +46,7 @@ class Shuffle(Sampler):
         indices = self._order[key][position * self.batch_size : (position + 1) * self.batch_size]
         return Batch(indices, float(len(indices)))
 
-    def events(self, schedule: Schedule, steps: int) -> tuple[GaussianEvent, ...]:
+    def events(self, schedule: Schedule, steps: int, beside: float = 0.0) -> tuple[GaussianEvent, ...]:
         """An unsampled Gaussian step an epoch, at the least noise of that epoch."""
         by_epoch = multipliers_by_epoch(self, schedule, steps)
         if schedule.kind == "constant":

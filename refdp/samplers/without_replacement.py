@@ -38,7 +38,7 @@ class WithoutReplacement(Sampler):
         )
         return Batch(np.sort(chosen), float(self.batch_size))
 
-    def events(self, schedule: Schedule, steps: int) -> tuple[GaussianEvent, ...]:
+    def events(self, schedule: Schedule, steps: int, beside: float = 0.0) -> tuple[GaussianEvent, ...]:
         """One Gaussian event on batches of a fixed size."""
         sampling = Sampling("without-replacement", dataset_size=self.dataset_size, batch_size=self.batch_size)
         return (GaussianEvent(schedule.noise(), sampling, steps),)

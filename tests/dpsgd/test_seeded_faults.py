@@ -128,7 +128,7 @@ def skipped_empty_batch(patch: Patch) -> None:
 def empty_batch_not_charged(patch: Patch) -> None:
     events = Poisson.events
 
-    def fewer(self: Any, schedule: Schedule, steps: int) -> Any:
+    def fewer(self: Any, schedule: Schedule, steps: int, beside: float = 0.0) -> Any:
         return events(self, schedule, max(0, steps - 5))
 
     patch.setattr(Poisson, "events", fewer)
