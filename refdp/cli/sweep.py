@@ -23,8 +23,9 @@ from refdp.config import RunConfig
 from refdp.errors import RefDPError
 from refdp.files import dumps, exclusive, read_json, write_atomically
 from refdp.sweep.grid import Grid, make_grid
+from refdp.sweep.levels import Cost, solve_levels
 from refdp.sweep.records import append_run, read_runs, run_key, write_json, write_results
-from refdp.sweep.runner import data_digest, record_of, run_grid, solve_levels
+from refdp.sweep.runner import data_digest, record_of, run_grid
 
 _NOT_GRID = ("jobs", "output", "resume", "validate_dir", "as_json", "quiet")
 
@@ -55,7 +56,8 @@ def _progress(total: int, done: int, quiet: bool) -> Iterator[Callable[[dict[str
 def _start(path: Path, resume: bool, options: dict[str, Any], ctx: click.Context) -> Grid:
     """A new directory with its configuration, or the configuration of the sweep to go on with."""
     if resume:
-        stored = read_json(path / "config.json", "sweep directory")
+        found = Grid.from_json(read_json(path / "config.json", "sweep directory"))
+        stored = found.to_json()
         for name, value in options.items():
             given = ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE
             if given and stored.get(name) != value:
@@ -63,7 +65,7 @@ def _start(path: Path, resume: bool, options: dict[str, Any], ctx: click.Context
                 raise RefDPError(
                     f"{flag} {value!r}: the sweep was made with {stored.get(name)!r}; leave it out"
                 )
-        return Grid.from_json(stored)
+        return found
     grid = make_grid(options)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise RefDPError(f"--output {str(path)!r}: exists and is not empty; choose another, or use --resume")
@@ -105,6 +107,9 @@ def _validate(directory: str, output: Output) -> int:
 @click.option("--learning-rate", type=POSITIVE)
 @click.option("--optimizer", type=Name())
 @click.option("--lr-schedule", type=Name())
+@click.option(
+    "--schedule", type=Name(), help="Noise schedule, NAME:param=value,... as in train [default: constant]."
+)
 @click.option("--jobs", type=COUNT, help="Processes [default: the cores there are].")
 @click.option("--output", metavar="DIR", help="Sweep directory [default: runs/sweep-DATE].")
 @click.option("--resume", is_flag=True, help="Go on with the sweep in --output.")
@@ -143,7 +148,7 @@ def sweep(ctx: click.Context, **options: Any) -> int:
 
 
 def _run(
-    path: Path, grid: Grid, runs: list[RunConfig], bounds: dict[float, Bounds], jobs: int, output: Output
+    path: Path, grid: Grid, runs: list[RunConfig], bounds: dict[Cost, Bounds], jobs: int, output: Output
 ) -> int:
     write_atomically(path / "config.json", (dumps(grid.to_json(), indent=1) + "\n").encode())
     done = read_runs(path / "runs.jsonl") if (path / "runs.jsonl").exists() else []
@@ -174,7 +179,7 @@ def _report(path: Path, grid: Grid, records: list[dict[str, Any]], output: Outpu
         return 0
     console = Console()
     if console.is_terminal:
-        console.print(sweep_table(summary))
+        console.print(sweep_table(summary, console.width))
     else:
         click.echo(plain_table(summary))
     click.echo(

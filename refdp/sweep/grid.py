@@ -10,10 +10,16 @@ from refdp.errors import RefDPError
 from refdp.recipes import recipe_for
 from refdp.samplers import samplers
 from refdp.schema import check_schema
+from refdp.sweep.records import CHOICES
 
 S1_NOISE_MULTIPLIERS = [0.01, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0]
 S1_CLIP_NORMS = [0.1, 1.0, 10.0]
 S1_SEEDS = [42, 123, 456]
+
+_SHARED = (
+    "dataset", "data_dir", "model", "sampling", "neighboring", "delta", "batch_size", "epochs", "learning_rate",
+    "optimizer", "lr_schedule",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -22,6 +28,10 @@ class Grid:
 
     Attributes:
         noise_multipliers or target_epsilons: the noise levels; exactly one of the two is given.
+        schedule: noise schedule of every run, NAME:param=value,...; a noise multiplier is its scale.
+
+    A further choice for the whole sweep is a field here, a name in ``records.CHOICES``, a property in
+    schemas/sweep-config.json and an option in cli/sweep.py.
     """
 
     dataset: str
@@ -42,6 +52,7 @@ class Grid:
     seeds: list[int]
     baselines: bool = True
     data_sha256: str = ""
+    schedule: str = "constant"
 
     def to_json(self) -> dict[str, Any]:
         """What ``config.json`` of a sweep directory holds; the level list that is not used is left out."""
@@ -62,24 +73,13 @@ class Grid:
     def base(self) -> RunConfig:
         """What all runs share."""
         return RunConfig(
-            dataset=self.dataset,
-            data_dir=self.data_dir,
+            **{name: getattr(self, name) for name in (*_SHARED, *CHOICES)},
             data_seed=0,
-            model=self.model,
-            sampling=self.sampling,
-            neighboring=self.neighboring,
             clipping=None,
             clip_norm=None,
-            schedule="constant",
             noise_multiplier=None,
             target_epsilon=None,
-            delta=self.delta,
-            batch_size=self.batch_size,
             physical_batch_size=None,
-            optimizer=self.optimizer,
-            learning_rate=self.learning_rate,
-            lr_schedule=self.lr_schedule,
-            epochs=self.epochs,
             seed=0,
             backend="numpy",
         )

@@ -14,8 +14,15 @@ PICTURES = {
     "gap_to_baseline.png": "gap",
     "clipping_effect.png": "clipping",
     "heatmap.png": "heatmap",
+    "clippings.png": "clippings",
 }
 """File name -> module of refdp.sweep.plots whose ``draw(summary)`` makes its figure."""
+
+
+def pictures_of(config: dict[str, Any]) -> dict[str, str]:
+    """Those of ``PICTURES`` that a sweep has: clippings.png is drawn where there are rules to compare."""
+    one = len(config["clippings"]) < 2
+    return {name: module for name, module in PICTURES.items() if not (one and module == "clippings")}
 
 
 def draw_all(
@@ -29,7 +36,7 @@ def draw_all(
     from refdp.sweep.plots.frame import png
 
     paths = []
-    for name, module in PICTURES.items():
+    for name, module in pictures_of(config).items():
         figure = importlib.import_module(f"refdp.sweep.plots.{module}").draw(summary)
         path = Path(directory) / name
         write_atomically(path, png(figure))

@@ -28,6 +28,9 @@ COLUMNS = (
     "target_epsilon", "delta", "sampling", "neighboring", "dataset", "model", "steps", "seconds",
 )  # fmt: skip
 
+CHOICES: dict[str, Any] = {"schedule": "constant"}
+"""What a whole sweep may choose beside its grid -> what it is where a file does not say (older sweeps)."""
+
 
 def number(value: float | str) -> float:
     """A number of a JSON file as a float: itself, or infinity for the text "inf"."""
@@ -60,6 +63,14 @@ def run_key(run: Run) -> Key:
     The middle two are the run's ``level``.
     """
     return run["clipping"], run["clip_norm"], *level(run), run["seed"]
+
+
+def run_name(run: Run) -> str:
+    """A run in words, for messages."""
+    if is_baseline(run):
+        return f"baseline, seed {run['seed']}"
+    noise, norm = run["noise_multiplier"], run["clip_norm"]
+    return f"noise multiplier {noise:g}, clip norm {norm:g}, {run['clipping']}, seed {run['seed']}"
 
 
 def expected_keys(config: dict[str, Any]) -> list[Key]:

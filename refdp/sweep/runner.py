@@ -7,10 +7,8 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 from threadpoolctl import threadpool_limits
@@ -18,63 +16,29 @@ from threadpoolctl import threadpool_limits
 from refdp.accounting import Bounds
 from refdp.backend import get_backend
 from refdp.config import RunConfig, build
-from refdp.data import Dataset, load
 from refdp.engine import Trainer
 from refdp.files import to_json_value
 from refdp.models.memory import keep_freed_memory
 from refdp.report import NO_PRIVACY
 from refdp.rng import Streams
+from refdp.sweep.levels import Cost, cost_key, dataset_of
+from refdp.sweep.records import CHOICES
 
 Record = dict[str, Any]
-
-
-@lru_cache(maxsize=4)
-def _data(name: str, data_dir: str | None, seed: int) -> Dataset:
-    return load(name, data_dir, seed)
-
-
-def _dataset(config: RunConfig) -> Dataset:
-    synthetic = config.dataset.startswith("gaussian-clusters")
-    return _data(config.dataset, config.data_dir, config.data_seed if synthetic else 0)
 
 
 def data_digest(runs: list[RunConfig]) -> str:
     """SHA-256 over the training records of every data set in the grid."""
     digest = hashlib.sha256()
     for config in {(c.dataset, c.data_seed): c for c in runs}.values():
-        digest.update(_dataset(config).train.sha256())
+        digest.update(dataset_of(config).train.sha256())
     return digest.hexdigest()
-
-
-def solve_levels(runs: list[RunConfig]) -> tuple[list[RunConfig], dict[float, Bounds]]:
-    """The runs with their noise solved for, and the epsilon of each noise multiplier, once a level.
-
-    Building the plans here also refuses whatever is wrong with the grid before anything is trained.
-    """
-    solved: dict[tuple[Any, ...], tuple[float, Bounds]] = {}
-    ready, bounds = [], {}
-    for config in runs:
-        if config.clipping is None:
-            ready.append(config)
-            continue
-        key = (config.noise_multiplier, config.target_epsilon)
-        if key not in solved:
-            plan, _ = build(config, _dataset(config))
-            solved[key] = plan.schedule.scale, plan.epsilon()
-        scale, found = solved[key]
-        bounds[scale] = found
-        ready.append(replace(config, noise_multiplier=scale))
-    for clipping, norm in {
-        (c.clipping, c.clip_norm) for c in ready
-    }:  # every rule is built once, to be checked
-        build(next(c for c in ready if (c.clipping, c.clip_norm) == (clipping, norm)), _dataset(ready[0]))
-    return ready, bounds
 
 
 def run_one(config: RunConfig) -> tuple[float, float]:
     """Train one configuration whose noise is known; (test accuracy, seconds of training)."""
     keep_freed_memory()
-    plan, data = build(config, _dataset(config))
+    plan, data = build(config, dataset_of(config))
     trainer = Trainer(plan, data, get_backend(config.backend), Streams.from_seed(config.seed), workers=1)
     with threadpool_limits(1, user_api="blas"):
         begun = time.perf_counter()
@@ -101,6 +65,7 @@ def record_of(config: RunConfig, bounds: Bounds | None, accuracy: float, seconds
         "neighboring": config.neighboring,
         "dataset": config.dataset,
         "model": config.model,
+        **{name: getattr(config, name) for name in CHOICES},
     }
 
 
@@ -116,12 +81,14 @@ def _end_with_parent() -> None:
         threading.Thread(target=watch, args=(parent,), daemon=True).start()
 
 
-def run_grid(runs: list[RunConfig], bounds: dict[float, Bounds], jobs: int) -> Iterator[Record]:
-    """Records in the order in which the runs end. Results do not depend on ``jobs``."""
+def run_grid(runs: list[RunConfig], bounds: Mapping[Cost, Bounds], jobs: int) -> Iterator[Record]:
+    """Records in the order in which the runs end; ``bounds`` holds the epsilon of each private run's cost key.
+
+    Results do not depend on ``jobs``.
+    """
 
     def finished(config: RunConfig, result: tuple[float, float]) -> Record:
-        private = config.clipping is not None
-        return record_of(config, bounds[config.noise_multiplier or 0.0] if private else None, *result)
+        return record_of(config, None if config.clipping is None else bounds[cost_key(config)], *result)
 
     jobs = min(jobs, len(runs))
     if jobs <= 1:

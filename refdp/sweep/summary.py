@@ -10,7 +10,7 @@ import math
 from collections import defaultdict
 from typing import Any
 
-from refdp.sweep.records import Run, as_json, expected_keys, is_baseline, level, number, run_key
+from refdp.sweep.records import CHOICES, Run, as_json, expected_keys, is_baseline, level, number, run_key
 
 SCHEMA = "refdp-sweep-summary/1"
 CLIFF, SAFE = 0.5, 0.9
@@ -32,8 +32,8 @@ def mean_std(values: list[float]) -> tuple[float, float | None]:
     return mean, math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 
-def _hull(epsilons: list[dict[str, Any]]) -> dict[str, Any]:
-    """The bounds that hold for all of the runs of a cell; null as soon as one is unknown."""
+def hull(epsilons: list[dict[str, Any]]) -> dict[str, Any]:
+    """The bounds that hold for all of these; null as soon as one is unknown."""
 
     def bound(side: str, choose: Any) -> float | str | None:
         values = [epsilon[side] for epsilon in epsilons]
@@ -64,7 +64,7 @@ def _cells(runs: list[Run], baseline: float | None) -> list[Cell]:
             {
                 **dict(zip(("clipping", "clip_norm", "noise_multiplier"), order[:3], strict=True)),
                 "target_epsilon": target,
-                "epsilon": _hull([run["epsilon"] for run in group]),
+                "epsilon": hull([run["epsilon"] for run in group]),
                 "mean": mean,
                 "std": std,
                 "n": len(group),
@@ -160,7 +160,10 @@ def summarise(config: dict[str, Any], runs: list[Run]) -> dict[str, Any]:
     setting = ("dataset", "model", "sampling", "neighboring", "delta", "seeds")
     return {
         "schema": SCHEMA,
-        "setting": {name: config[name] for name in setting},
+        "setting": {
+            **{name: config[name] for name in setting},
+            **{name: config[name] for name in CHOICES if name in config},
+        },
         "runs": {"done": len(runs), "expected": len(expected)},
         "baseline": baseline,
         "cells": cells,

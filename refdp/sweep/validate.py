@@ -17,8 +17,20 @@ from typing import Any
 
 from refdp.errors import RefDPError
 from refdp.sweep import records
-from refdp.sweep.pictures import PICTURES
-from refdp.sweep.records import RESULTS, RUNS, SUMMARY, TABLE, Run, is_baseline, number, read_json
+from refdp.sweep.pictures import pictures_of
+from refdp.sweep.recheck import recheck
+from refdp.sweep.records import (
+    CHOICES,
+    RESULTS,
+    RUNS,
+    SUMMARY,
+    TABLE,
+    Run,
+    is_baseline,
+    number,
+    read_json,
+    run_name,
+)
 from refdp.sweep.summary import mean_std, summarise
 
 LEAST_BASELINE = 0.5
@@ -57,13 +69,6 @@ class _Sweep:
 
 def _some(wrong: list[str]) -> str:
     return "; ".join(wrong[:3]) + (f"; and {len(wrong) - 3} more" if len(wrong) > 3 else "")
-
-
-def _name(run: Run) -> str:
-    if is_baseline(run):
-        return f"baseline, seed {run['seed']}"
-    noise, norm = run["noise_multiplier"], run["clip_norm"]
-    return f"noise multiplier {noise:g}, clip norm {norm:g}, {run['clipping']}, seed {run['seed']}"
 
 
 def _files(sweep: _Sweep) -> str:
@@ -122,21 +127,21 @@ def _coverage(sweep: _Sweep) -> str:
 
 
 def _setting(sweep: _Sweep) -> str:
-    config = sweep.config()
+    config = {**CHOICES, **sweep.config()}
     names = ("dataset", "model", "sampling", "neighboring", "delta")
     wrong = [
-        f"{_name(run)}: {name} = {run[name]!r}, not {config[name]!r}"
+        f"{run_name(run)}: {name} = {run[name]!r}, not {config[name]!r}"
         for run in sweep.runs()
-        for name in (names[:2] if is_baseline(run) else names)
+        for name in (*(names[:2] if is_baseline(run) else names), *CHOICES)
         if name in run and run[name] != config[name]
     ]
     if wrong:
         raise _Failed(_some(wrong))
-    return ", ".join(f"{config[name]}" for name in names)
+    return ", ".join(f"{config[name]}" for name in (*names, *CHOICES))
 
 
 def _accuracies(sweep: _Sweep) -> str:
-    values = {_name(run): number(run["test_accuracy"]) for run in sweep.runs()}
+    values = {run_name(run): number(run["test_accuracy"]) for run in sweep.runs()}
     wrong = [f"{name}: {value!r}" for name, value in values.items() if not 0 <= value <= 1]
     if wrong or not values:
         raise _Failed(_some(wrong) or "no runs")
@@ -148,11 +153,11 @@ def _bounds(sweep: _Sweep) -> str:
     for run in sweep.runs():
         lower, upper = run["epsilon"]["lower"], run["epsilon"]["upper"]
         if is_baseline(run) and (lower, upper) != ("inf", "inf"):
-            wrong.append(f"{_name(run)}: epsilon is not infinite")
+            wrong.append(f"{run_name(run)}: epsilon is not infinite")
         if lower is not None and upper is not None:
             known += 1
             if not 0 <= number(lower) <= number(upper):
-                wrong.append(f"{_name(run)}: lower {lower} > upper {upper}")
+                wrong.append(f"{run_name(run)}: lower {lower} > upper {upper}")
     if wrong:
         raise _Failed(_some(wrong))
     return f"lower <= upper in all {known} runs that have both"
@@ -183,6 +188,13 @@ def _order(sweep: _Sweep) -> str:
     return f"falls as noise grows, over {max((len(levels) for levels in groups.values()), default=0)} levels"
 
 
+def _recomputed(sweep: _Sweep) -> str:
+    wrong = recheck(sweep.config(), sweep.runs())
+    if wrong:
+        raise _Failed(_some(wrong))
+    return "every run's bounds are those of its own plan's ledger"
+
+
 def _baseline(sweep: _Sweep) -> str:
     accuracies = [run["test_accuracy"] for run in sweep.runs() if is_baseline(run)]
     if not accuracies:
@@ -197,7 +209,8 @@ def _baseline(sweep: _Sweep) -> str:
 
 def _pictures(sweep: _Sweep) -> str:
     wrong = []
-    for name in PICTURES:
+    names = pictures_of(sweep.config())
+    for name in names:
         path = sweep.directory / name
         content = path.read_bytes() if path.is_file() else None
         if content is None:
@@ -208,7 +221,7 @@ def _pictures(sweep: _Sweep) -> str:
             wrong.append(f"{name} is too small to be a picture of a sweep")
     if wrong:
         raise _Failed(_some(wrong))
-    return ", ".join(PICTURES)
+    return ", ".join(names)
 
 
 def _same(one: Any, other: Any, place: str = "") -> str | None:
@@ -241,6 +254,7 @@ CHECKS: dict[str, Callable[[_Sweep], str]] = {
     "accuracy": _accuracies,
     "epsilon bounds": _bounds,
     "epsilon order": _order,
+    "epsilon recomputed": _recomputed,
     "baseline": _baseline,
     "pictures": _pictures,
     "summary": _summary,

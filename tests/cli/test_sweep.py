@@ -6,14 +6,17 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from refdp.cli import run
+from refdp.config import build
 from refdp.sweep.grid import S1_CLIP_NORMS, S1_NOISE_MULTIPLIERS, S1_SEEDS, make_grid
 from refdp.sweep.records import read_runs, run_key
+from refdp.sweep.validate import validate
 
 SMALL = [
     "sweep",
@@ -240,3 +243,79 @@ def _command_line(pid: str) -> str:
         return Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:
         return ""
+
+
+COSINE = "cosine:amplitude=0.5"
+
+
+def test_a_schedule_reaches_every_run_its_epsilon_and_the_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep(tmp_path / "a")
+    capsys.readouterr()
+    sweep(tmp_path / "b", "--schedule", COSINE)
+    assert f"poisson, schedule {COSINE}" in capsys.readouterr().out
+    assert json.loads((tmp_path / "b" / "config.json").read_text())["schedule"] == COSINE
+    assert json.loads((tmp_path / "b" / "summary.json").read_text())["setting"]["schedule"] == COSINE
+    constant, cosine = ({run_key(r): r for r in read_runs(tmp_path / d / "runs.jsonl")} for d in "ab")
+    for key, record in cosine.items():
+        assert record["schedule"] == COSINE
+        if record["clip_norm"] is not None:
+            options = {"schedule": COSINE, "epochs": 2}
+            plan, _ = build(
+                replace(make_grid(options).runs()[-1], noise_multiplier=record["noise_multiplier"])
+            )
+            assert record["epsilon"]["upper"] == plan.epsilon().upper != constant[key]["epsilon"]["upper"]
+    passed = {check.name: check.passed for check in validate(tmp_path / "b")}
+    assert passed["epsilon recomputed"]
+    assert passed["setting"]
+
+
+def test_resume_keeps_the_schedule_and_refuses_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a"
+    sweep(path, "--schedule", COSINE)
+    whole = read_runs(path / "runs.jsonl")
+    lines = (path / "runs.jsonl").read_text().splitlines(keepends=True)
+    (path / "runs.jsonl").write_text("".join(lines[:3]))
+    assert run(["sweep", "--output", str(path), "--resume", "--schedule", "constant"]) == 2
+    assert (
+        f"--schedule 'constant': the sweep was made with '{COSINE}'; leave it out" in capsys.readouterr().err
+    )
+    assert (
+        run(["sweep", "--output", str(path), "--resume", "--schedule", COSINE, "--jobs", "1", "--quiet"]) == 0
+    )
+    assert without_time(read_runs(path / "runs.jsonl")) == without_time(whole)
+
+
+def test_a_sweep_from_before_there_was_a_schedule_is_resumed_and_checked_as_constant(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    sweep(path)
+    config = json.loads((path / "config.json").read_text())
+    del config["schedule"]
+    (path / "config.json").write_text(json.dumps(config))
+    assert run(["sweep", "--output", str(path), "--resume", "--schedule", "constant", "--quiet"]) == 0
+    assert run(["sweep", "--output", str(path), "--resume", "--schedule", COSINE]) == 2
+
+
+@pytest.mark.parametrize("schedule", ["zigzag", "cosine", "cosine:amplitude=2", "cosine:amplitude=x"])
+def test_a_bad_schedule_is_refused_before_anything_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], schedule: str
+) -> None:
+    assert run([*SMALL, "--output", str(tmp_path / "a"), "--schedule", schedule]) == 2
+    error = capsys.readouterr().err
+    assert "schedule" in error
+    assert len(error.strip().splitlines()) == 1
+    assert not (tmp_path / "a").exists()
+
+
+def test_rules_are_compared_in_one_table_and_one_picture(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep(tmp_path / "a", "--clippings", "flat,psac:r=0.5,nsgd")
+    out = capsys.readouterr().out
+    assert (tmp_path / "a" / "clippings.png").is_file()
+    assert "clippings.png" in out
+    assert sum(line.startswith("psac:r=0.5 ") for line in out.splitlines()) == 1
+    assert {check.name for check in validate(tmp_path / "a") if not check.passed} <= {"baseline"}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from refdp.sweep.grid import Grid, make_grid
+from refdp.sweep.levels import solve_levels
 from refdp.sweep.pictures import draw_all
 from refdp.sweep.records import RUNS, SUMMARY, append_runs, write_json, write_results
 from refdp.sweep.summary import summarise
@@ -71,10 +73,23 @@ def make_runs() -> list[dict[str, Any]]:
     return runs
 
 
+def with_true_bounds(config: dict[str, Any], runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The runs with the bounds that their plans' ledgers have."""
+    _, bounds = solve_levels(Grid.from_json(config).runs())
+    found = []
+    for run in runs:
+        if run["clip_norm"] is not None:
+            true = bounds[run["clipping"], run["clip_norm"], run["noise_multiplier"]]
+            run = {**run, "epsilon": {"lower": true.lower, "upper": true.upper}}
+        found.append(run)
+    return found
+
+
 def write_sweep(directory: Path, pictures: bool = True) -> Path:
     """A finished, valid sweep directory."""
     directory.mkdir(parents=True, exist_ok=True)
-    config, runs = make_config(), make_runs()
+    config = make_grid({"sampling": "fixed-order"}).to_json()
+    runs = with_true_bounds(config, make_runs())
     append_runs(directory / RUNS, runs)
     write_results(directory, config, runs)
     summary = summarise(config, runs)

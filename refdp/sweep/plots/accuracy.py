@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from refdp.sweep.plots import frame
-from refdp.sweep.table import setting_text, upper_text
+from refdp.sweep.words import setting_text, upper_text
 
 Summary = frame.Summary
 _WIDE = 1.1  # upper over lower bound: below this, the two are one point in the picture
@@ -62,6 +62,11 @@ def _noise_axis(axis: Axes, cells: list[frame.Cell], room: float) -> None:
     top.set_xlabel("noise multiplier", fontsize=9.5, color=frame.QUIET)
 
 
+def _many(summary: Summary) -> bool:
+    """Whether panels are too narrow for the whole setting below each."""
+    return len(frame.clippings(summary)) > 2
+
+
 def _subtitle(summary: Summary) -> str:
     setting, region = summary["setting"], summary["safe_region"]
     seeds = len(setting["seeds"])
@@ -89,6 +94,8 @@ def _subtitle(summary: Summary) -> str:
     left_out = [f"{count} with {what}" for count, what in counts if count]
     if left_out:
         lines[0] += "; left out: " + ", ".join(left_out)
+    if _many(summary):
+        lines.append(f"epsilon at {setting_text(setting)}")
     return "\n".join(lines)
 
 
@@ -113,8 +120,9 @@ def draw(summary: Summary) -> Figure:
             start = min(end, max(left, region["starts_at_epsilon"]))
             axis.axvspan(start, end, color=frame.SAFE, alpha=0.08, linewidth=0, label="safe region")
             axis.axvline(start, color=frame.SAFE, linewidth=1, alpha=0.6, zorder=1)
-        axis.set_xlabel(f"epsilon at {setting_text(summary['setting'])} (upper bound)")
-        _noise_axis(axis, cells, 0.42 * min(3, len(axes)) / figure.get_figwidth())
+        where = "" if _many(summary) else f" at {setting_text(summary['setting'])}"
+        axis.set_xlabel(f"epsilon{where} (upper bound)")
+        _noise_axis(axis, cells, 0.42 * frame.across(len(axes)) / figure.get_figwidth())
     next(iter(axes.values())).set_ylabel("test accuracy")
     frame.legend(figure, axes, order=[frame.norm_text(norm) for norm in styles])
     return figure

@@ -6,22 +6,25 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from refdp.sweep.plots import frame
-from refdp.sweep.table import row_of, rows, setting_text
+from refdp.sweep.rows import cells_at, row_of, rows
+from refdp.sweep.words import setting_text
 
 
 def draw(summary: frame.Summary) -> Figure:
     """Accuracy against the clip norm, a line a noise level, a panel a clipping."""
     setting = summary["setting"]
-    best = ", ".join(
-        f"{found['clip_norm']:g}" + (f" for {name}" if len(summary["best_clip_norm"]) > 1 else "")
-        for name, found in summary["best_clip_norm"].items()
-    )
+    names: dict[float, list[str]] = {}
+    for name, found in summary["best_clip_norm"].items():
+        names.setdefault(found["clip_norm"], []).append(name)
+    best = "; ".join(f"{norm:g} for {', '.join(rules)}" for norm, rules in sorted(names.items()))
+    if len(names) == 1:
+        best = f"{next(iter(names)):g}" + (" for every rule" if len(summary["best_clip_norm"]) > 1 else "")
     subtitle = f"{setting['model']} on {setting['dataset']}; epsilon at {setting_text(setting)}"
     subtitle += f"\nBest clip norm, averaged over the noise levels: {best}" if best else ""
     figure, axes = frame.panels(summary, "What the clip norm does", subtitle, (9.0, 5.9))
     levels = rows(summary)
     colours = dict(zip(levels, frame.ramp(len(levels)), strict=True))
-    labels = {row_of(cell): f"noise {frame.noise_text(cell)}" for cell in summary["cells"]}
+    labels = {row: f"noise {frame.level_text(cells_at(summary, row))}" for row in levels}
     for clipping, axis in axes.items():
         cells = frame.cells_of(summary, clipping)
         frame.accuracy_limits(axis, summary, thresholds=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,10 +17,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from refdp.sweep.records import number
-from refdp.sweep.table import columns, upper_text
+from refdp.sweep.rows import columns, epsilon_of
+from refdp.sweep.words import noise_text, upper_text
 
 DPI = 130
 _WIDEST = 26.0  # inches
+_LARGE = 6  # panels; more of them are drawn smaller
 INK, QUIET, GRID = "#222222", "#666666", "#e3e3e3"
 BASELINE, CLIFF, SAFE = "#222222", "#b2182b", "#1b7837"
 # From Okabe and Ito's palette for every common colour blindness, less the green and red of the thresholds.
@@ -61,11 +64,16 @@ def norm_text(norm: float) -> str:
     return f"clip norm {norm:g}"
 
 
-def noise_text(cell: Cell) -> str:
-    """A noise multiplier with its epsilon: "0.5 (ε ≤ 77.3)"."""
-    upper = upper_text(cell["epsilon"])
-    bound = {"inf": "= ∞", "unknown": "unknown"}.get(upper, f"≤ {upper}")
-    return f"{cell['noise_multiplier']:.4g} (ε {bound})"
+def level_text(cells: list[Cell]) -> str:
+    """The noise multiplier of the cells of one noise level, with their epsilon: "0.5 (ε ≤ 77.3)"."""
+    noise = noise_text([cell["noise_multiplier"] for cell in cells], 4)
+    return f"{noise} ({bound_text(epsilon_of(cells))})"
+
+
+def bound_text(epsilon: dict[str, Any]) -> str:
+    """The upper bound in short: "ε ≤ 77.3", "ε = ∞", "ε unknown"."""
+    upper = upper_text(epsilon)
+    return {"inf": "ε = ∞", "unknown": "ε unknown"}.get(upper, f"ε ≤ {upper}")
 
 
 def upper(cell: Cell) -> float:
@@ -79,24 +87,46 @@ def spreads(cells: list[Cell], scale: float = 1.0) -> list[float]:
     return [math.nan if cell["std"] is None else scale * cell["std"] for cell in cells]
 
 
-def panels(
-    summary: Summary, title: str, subtitle: str, size: tuple[float, float], *, sharey: bool = True
-) -> tuple[Figure, dict[str, Axes]]:
-    """A figure with a title, a subtitle and one panel a clipping, at most three side by side."""
-    names = clippings(summary)
-    across = min(3, len(names))
-    down = math.ceil(len(names) / across)
-    width = min(_WIDEST, max(size[0], 0.7 * size[0] * across))
-    figure = Figure(figsize=(width, size[1] * (0.85 * down + 0.15)), dpi=DPI, layout="constrained")
+def canvas(width: float, height: float, title: str, subtitle: str) -> Figure:
+    """An empty figure, width x height inches, with its title and subtitle (of one or more lines each)."""
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     figure.set_facecolor("white")
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)  # type: ignore[union-attr, call-arg]
-    lines = subtitle.count("\n") + 1
-    figure.suptitle(title + "\n" * lines, x=0.012, ha="left", fontsize=14, fontweight="bold", color=INK)
-    height = figure.get_figheight() * 72
-    figure.text(0.012, 1 - 30 / height, subtitle, ha="left", va="top", fontsize=9.5, color=QUIET,
+    room = "\n" * (subtitle.count("\n") + 1)
+    figure.suptitle(title + room, x=0.012, ha="left", fontsize=14, fontweight="bold", color=INK)
+    below = 30 + 20 * title.count("\n")
+    figure.text(0.012, 1 - below / (72 * height), subtitle, ha="left", va="top", fontsize=9.5, color=QUIET,
                 linespacing=1.35, in_layout=False)  # fmt: skip
-    axes = list(figure.subplots(down, across, squeeze=False, sharey=sharey).flat)
+    return figure
+
+
+def wrap_lines(subtitle: str, width: float) -> str:
+    """A subtitle of one or more lines, each broken where it would leave a figure so many inches wide."""
+    return "\n".join(wrap(line, width, 9.5) for line in subtitle.split("\n"))
+
+
+def across(panels: int) -> int:
+    """How many panels stand side by side."""
+    return min(4 if panels > _LARGE else 3, panels)
+
+
+def wrap(text: str, width: float, points: float) -> str:
+    """The text with line breaks, for so many inches at a font size in points."""
+    return "\n".join(textwrap.wrap(text, max(20, int(width * 72 / (0.53 * points)))))
+
+
+def panels(
+    summary: Summary, title: str, subtitle: str, size: tuple[float, float], *, sharey: bool = True
+) -> tuple[Figure, dict[str, Axes]]:
+    """A figure with a title, a subtitle and one panel a clipping; of more than six, each panel is smaller."""
+    names = clippings(summary)
+    beside = across(len(names))
+    down = math.ceil(len(names) / beside)
+    share, tall = (0.5, 0.62) if len(names) > _LARGE else (0.7, 0.85)
+    width = min(_WIDEST, max(size[0], share * size[0] * beside))
+    figure = canvas(width, size[1] * (tall * down + 0.15), title, wrap_lines(subtitle, width))
+    axes = list(figure.subplots(down, beside, squeeze=False, sharey=sharey).flat)
     chosen = {}
     for axis, name in zip(axes, names, strict=False):
         dress(axis)
@@ -120,14 +150,15 @@ def dress(axis: Axes) -> None:
         label.set(color=INK, fontsize=10.5)
 
 
-def baseline_lines(axis: Axes, summary: Summary, thresholds: bool = True) -> None:
-    """The baseline with its spread over seeds, 90 % of it, and half of it."""
+def baseline_lines(axis: Axes, summary: Summary, thresholds: bool = True, upright: bool = False) -> None:
+    """The baseline with its spread over seeds, 90 % of it, and half of it; ``upright`` where accuracy is the x axis."""
     baseline = summary["baseline"]
     mean, std = baseline["mean"], baseline["std"] or 0
     if mean is None:
         return
-    axis.axhspan(mean - std, mean + std, color=BASELINE, alpha=0.13, linewidth=0)
-    axis.axhline(mean, color=BASELINE, linewidth=1.4, label=f"without privacy ({mean:.3f})")
+    span, line = (axis.axvspan, axis.axvline) if upright else (axis.axhspan, axis.axhline)
+    span(mean - std, mean + std, color=BASELINE, alpha=0.13, linewidth=0)
+    line(mean, color=BASELINE, linewidth=1.4, label=f"without privacy ({mean:.3f})")
     if thresholds:
         safe, cliff = summary["safe_region"]["threshold"], summary["privacy_cliff"]["threshold"]
         axis.axhline(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from refdp.sweep.plots import frame
-from refdp.sweep.table import columns, row_of, rows, setting_text
+from refdp.sweep.rows import columns, row_of, rows
+from refdp.sweep.words import setting_text
 
 _LABELLED = 24  # bars; with more of them their numbers would touch
 
@@ -18,6 +19,8 @@ def draw(summary: frame.Summary) -> Figure:
     levels, styles = rows(summary), frame.norm_styles(summary)
     bars = len(levels) * len(styles)
     size = (min(24.0, max(9.0, 2.0 + 0.36 * bars, 2.0 + 0.95 * len(levels))), 5.2)
+    if len(frame.clippings(summary)) > 2:  # narrow panels, whose labels stand upright
+        size = size[0], 5.2 + 0.35 * len(levels)
     figure, axes = frame.panels(summary, "Accuracy lost to privacy", subtitle, size)
     for clipping, axis in axes.items():
         if baseline["mean"] is None or not levels:
@@ -26,7 +29,7 @@ def draw(summary: frame.Summary) -> Figure:
         cells = frame.cells_of(summary, clipping)
         here = [level for level in levels if any(row_of(cell) == level for cell in cells)]
         width = 0.8 / len(styles)
-        roomy = figure.get_figwidth() / min(3, len(axes)) / len(here) > 0.8
+        roomy = figure.get_figwidth() / frame.across(len(axes)) / len(here) > 0.8
         std = 100 * (baseline["std"] or 0)
         axis.axhspan(-std, std, color=frame.BASELINE, alpha=0.13, linewidth=0)
         axis.axhline(0, color=frame.BASELINE, linewidth=1.2)
@@ -41,7 +44,7 @@ def draw(summary: frame.Summary) -> Figure:
                 axis.bar_label(
                     drawn, [f"{gap:.1f}" for gap in gaps], padding=2, fontsize=8.5, color=frame.INK
                 )
-        names = {row_of(cell): frame.noise_text(cell) for cell in cells}
+        names = {row: frame.level_text([cell for cell in cells if row_of(cell) == row]) for row in here}
         if roomy:
             names = {level: name.replace(" (", "\n").rstrip(")") for level, name in names.items()}
         axis.set_xticks(range(len(here)), [names[level] for level in here], rotation=0 if roomy else 90)
@@ -50,7 +53,9 @@ def draw(summary: frame.Summary) -> Figure:
         axis.grid(False, axis="x")
         axis.margins(y=0.12)
         axis.set_xlabel("noise multiplier, with the upper bound on epsilon (ε)")
-    next(iter(axes.values())).set_ylabel("percentage points below the baseline")
+    next(iter(axes.values())).set_ylabel(
+        "points below the baseline" if len(axes) > 6 else "percentage points below the baseline"
+    )
     if len(columns(summary)) > 0 and baseline["mean"] is not None:
         frame.legend(figure, axes, columns=6, order=[frame.norm_text(norm) for norm in styles])
     return figure

@@ -10,7 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from refdp.sweep.plots import frame
-from refdp.sweep.table import Row, below_half, cell_key, row_of, rows, setting_text
+from refdp.sweep.rows import Row, cells_at, row_of, rows
+from refdp.sweep.table import below_half, cell_key
+from refdp.sweep.words import setting_text
 
 _MAP = "YlGnBu"
 
@@ -45,7 +47,8 @@ def _panel(axis: Axes, summary: frame.Summary, cells: list[frame.Cell], levels: 
         axis.text(
             column + 0.5, row + 0.5, "not run", ha="center", va="center", color=frame.QUIET, fontsize=size
         )
-    labels = {row_of(cell): frame.noise_text(cell) for cell in summary["cells"]}
+    own = {row: [cell for cell in cells if row_of(cell) == row] for row in levels}
+    labels = {row: frame.level_text(own[row] or cells_at(summary, row)) for row in levels}
     axis.set_xticks(np.arange(len(norms)) + 0.5, [f"{norm:g}" for norm in norms])
     axis.set_yticks(np.arange(len(levels)) + 0.5, [labels[level] for level in levels])
     axis.invert_yaxis()
@@ -69,7 +72,7 @@ def draw(summary: frame.Summary) -> Figure:
     means += [] if baseline["mean"] is None else [baseline["mean"]]
     low, high = min(means, default=0.0), max(means, default=1.0)
     scale = Normalize(low, high) if high - low > 0.05 else Normalize(max(0, low - 0.05), min(1, high + 0.05))
-    column = (0.85 * figure.get_figwidth() / min(3, len(axes)) - 1.4) / max(1, len(norms))
+    column = (0.85 * figure.get_figwidth() / frame.across(len(axes)) - 1.4) / max(1, len(norms))
     font = min(9.5, max(3.0, 72 * column / 4.4))  # "±0.006" takes about four times its font size
     for i, (clipping, axis) in enumerate(axes.items()):
         cells = frame.cells_of(summary, clipping)
