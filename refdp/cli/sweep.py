@@ -110,6 +110,8 @@ def _validate(directory: str, output: Output) -> int:
 @click.option(
     "--schedule", type=Name(), help="Noise schedule, NAME:param=value,... as in train [default: constant]."
 )
+@click.option("--augmentation", type=Name(), help="Views of each record, as in train [default: none].")
+@click.option("--iterates", type=Name(), help="Weights averaged over, as in train [default: the last].")
 @click.option("--jobs", type=COUNT, help="Processes [default: the cores there are].")
 @click.option("--output", metavar="DIR", help="Sweep directory [default: runs/sweep-DATE].")
 @click.option("--resume", is_flag=True, help="Go on with the sweep in --output.")

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from refdp.accounting import Bounds
+from refdp.accounting import AccountingError, Bounds
 from refdp.config import RunConfig, build
 from refdp.data import Dataset, load
 from refdp.plan import Plan
@@ -63,7 +63,12 @@ class Levels:
         plan = self.plan(config)
         key = _text(plan), _text(plan.with_scale(2.0)), config.target_epsilon
         if key not in self._scales:
-            self._scales[key] = plan.calibrated(config.target_epsilon).schedule.scale
+            try:
+                self._scales[key] = plan.calibrated(config.target_epsilon).schedule.scale
+            except AccountingError as error:
+                raise AccountingError(
+                    f"clipping {config.clipping}: {error}; or leave this rule out"
+                ) from None
         return self._scales[key]
 
     def bounds(self, config: RunConfig) -> Bounds:

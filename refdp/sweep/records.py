@@ -28,7 +28,7 @@ COLUMNS = (
     "target_epsilon", "delta", "sampling", "neighboring", "dataset", "model", "steps", "seconds",
 )  # fmt: skip
 
-CHOICES: dict[str, Any] = {"schedule": "constant"}
+CHOICES: dict[str, Any] = {"schedule": "constant", "augmentation": None, "iterates": None}
 """What a whole sweep may choose beside its grid -> what it is where a file does not say (older sweeps)."""
 
 

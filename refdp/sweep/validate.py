@@ -137,7 +137,7 @@ def _setting(sweep: _Sweep) -> str:
     ]
     if wrong:
         raise _Failed(_some(wrong))
-    return ", ".join(f"{config[name]}" for name in (*names, *CHOICES))
+    return ", ".join(f"{config[name]}" for name in (*names, *CHOICES) if config[name] is not None)
 
 
 def _accuracies(sweep: _Sweep) -> str:

@@ -63,7 +63,7 @@ def setting_text(setting: dict[str, Any]) -> str:
     """
     words = [f"delta = {delta_text(setting['delta'])}", setting["neighboring"], setting["sampling"]]
     for name, default in CHOICES.items():
-        if setting.get(name, default) != default:
+        if setting.get(name) not in (None, default):
             words.append(f"{name.replace('_', '-')} {setting[name]}")
     return ", ".join(words)
 

@@ -319,3 +319,17 @@ def test_rules_are_compared_in_one_table_and_one_picture(
     assert "clippings.png" in out
     assert sum(line.startswith("psac:r=0.5 ") for line in out.splitlines()) == 1
     assert {check.name for check in validate(tmp_path / "a") if not check.passed} <= {"baseline"}
+
+
+def test_augmentation_and_iterates_reach_every_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep(tmp_path / "a")
+    sweep(tmp_path / "b", "--iterates", "average:memory=3")
+    assert "iterates average:memory=3" in capsys.readouterr().out
+    plain, averaged = (read_runs(tmp_path / name / "runs.jsonl") for name in "ab")
+    assert {r["iterates"] for r in averaged} == {"average:memory=3"}
+    assert without_time(plain) != [{**r, "iterates": None} for r in without_time(averaged)]
+    assert {check.name for check in validate(tmp_path / "b") if not check.passed} <= {"baseline"}
+    assert run([*SMALL, "--output", str(tmp_path / "c"), "--augmentation", "shift:views=2"]) == 2
+    assert "augmentation" in capsys.readouterr().err  # the points of gaussian-clusters are no images

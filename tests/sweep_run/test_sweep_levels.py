@@ -11,9 +11,12 @@ import pytest
 
 from refdp.accounting import Bounds, Ledger
 from refdp.cli import run
+from refdp.clippers import clippers
+from refdp.config import build
+from refdp.errors import RefDPError
 from refdp.plan import Plan
 from refdp.sweep.grid import Grid, make_grid
-from refdp.sweep.levels import solve_levels
+from refdp.sweep.levels import Levels, solve_levels
 from refdp.sweep.records import read_runs
 from refdp.sweep.validate import validate
 
@@ -155,3 +158,33 @@ def test_validation_finds_a_bound_that_is_not_the_ledgers_and_a_target_that_is_e
     assert "exceeds the target 3" in details(
         {"noise_multiplier": 0.9 * results["runs"][1]["noise_multiplier"]}
     )
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine:amplitude=0.5"])
+@pytest.mark.parametrize("clipping", [*clippers.names(), "quantile:share=0.1"])
+def test_what_is_charged_is_the_ledger_of_the_plan_that_is_run(clipping: str, schedule: str) -> None:
+    grid = make_grid({**SMALL, "clippings": [clipping], "noise_multipliers": [3.7], "schedule": schedule})
+    config = grid.runs()[-1]
+    if (clipping, schedule) == ("dynamic", "cosine:amplitude=0.5"):
+        with pytest.raises(RefDPError, match="brings its own noise schedule"):
+            solve_levels([config])
+        return
+    assert Levels().plan(config).with_scale(3.7).ledger() == build(config)[0].ledger()
+
+
+def test_quantile_needs_more_noise_than_flat_and_shares_nothing_with_it() -> None:
+    _, runs, bounds = solve(["flat", "quantile:share=0.1"], target_epsilons=[3.0])
+    noise = {config.clipping: config.noise_multiplier for config in runs}
+    assert noise["quantile:share=0.1"] == pytest.approx(noise["flat"] / 0.9**0.5, rel=1e-3)
+    assert all(found.upper is not None and 2.97 < found.upper <= 3 for found in bounds.values())
+
+
+def test_a_target_out_of_one_rules_reach_is_refused_with_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--clippings", "flat,quantile:count_noise=0.5", "--target-epsilons", "1", "--epochs", "1"]
+    assert run(["sweep", *options, "--output", str(tmp_path / "a")]) == 2
+    error = capsys.readouterr().err.strip()
+    assert "clipping quantile:count_noise=0.5: target_epsilon = 1.0: out of reach" in error
+    assert len(error.splitlines()) == 1
+    assert not (tmp_path / "a").exists()
