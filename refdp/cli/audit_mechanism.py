@@ -119,7 +119,7 @@ def _replay(out: Output, replayed: str, subject: str | None, memory: int) -> int
     import hashlib
 
     changed = hashlib.sha256(open_subject(where)[0].read_bytes()).hexdigest() != sha256
-    verdict = VIOLATED if factor > 1 else "not reproduced"
+    verdict = VIOLATED if finding.still_there(factor) else "not reproduced"
     document = {
         "schema": "refdp-mechanism-replay/1",
         "subject": where,
@@ -131,4 +131,4 @@ def _replay(out: Output, replayed: str, subject: str | None, memory: int) -> int
     }
     text = f"{where}: {verdict}\n  {finding.check}: factor {factor:.6g}, recorded {finding.factor:.6g}: {finding.what}"
     out.answer(document, text + ("\n  note: the file is not the one that was recorded" if changed else ""))
-    return 3 if factor > 1 else 0
+    return 3 if finding.still_there(factor) else 0

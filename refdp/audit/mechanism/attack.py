@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from refdp.audit.mechanism import noise, noise_data, shift, state
+from refdp.audit.mechanism import count, noise, noise_data, shift, state
 from refdp.audit.mechanism.bench import Bench
 from refdp.audit.mechanism.finding import Finding
 from refdp.audit.mechanism.settings import Settings
@@ -27,7 +27,9 @@ MEASURES: dict[str, Callable[[Bench, Finding], float]] = {
     shift.NAME: shift.measure,
     shift.FAILURE: shift.measure,
     noise.SCALE: noise.measure_scale,
+    noise.EXCESS: noise.measure_excess,
     noise.REUSE: noise.measure_reuse,
+    count.NAME: count.measure,
     noise.EMPTY: noise.measure_empty,
     noise_data.NAME: noise_data.measure,
     state.NAME: state.measure,
@@ -61,8 +63,8 @@ class Attack:
 
     @property
     def factor(self) -> float:
-        """The worst factor found; 1 where nothing was."""
-        return max((one.factor for one in self.findings), default=1.0)
+        """The worst factor found; 1 where nothing leaks."""
+        return max((one.factor for one in self.findings if one.leaks), default=1.0)
 
     @property
     def effective_noise_multiplier(self) -> float:
@@ -123,12 +125,15 @@ def attack(
         changed, said = noise_data.check(bench, rng, fewest)
         notes += said
         findings += [one for one in (changed, state.check(bench, rng)) if one is not None]
+        counted, said = count.check(bench, rng, fewest)
+        findings += counted
+        notes += said
         now = time.monotonic()
         until = max(begin + seconds, now + seconds / 2)
-        if findings:  # violated already: how much further is worth a few seconds
+        if any(one.leaks for one in findings):  # how much further is worth a few seconds
             until = min(until, now + 3)
         found, cases = shift.search(bench, rng, until, fewest)
-        findings = [one for one in findings + found if _again(bench, one)]
+        findings = [one for one in findings + found if one.still_there(MEASURES[one.check](bench, one))]
         return Attack(
             subject,
             bench.settings,
@@ -148,10 +153,6 @@ def replay(finding: Finding, settings: Settings, subject: str, memory: int = MEM
     with Bench(path, name, settings, memory=memory) as bench:
         bench.see_whether_it_freezes(_ordinary(settings))
         return MEASURES[finding.check](bench, finding)
-
-
-def _again(bench: Bench, finding: Finding) -> bool:
-    return MEASURES[finding.check](bench, finding) > 1
 
 
 def _ordinary(settings: Settings) -> list[np.ndarray]:
@@ -187,6 +188,8 @@ def summary(found: Attack) -> str:
             f"nothing found in {found.cases} pairs of neighbouring batches ({found.calls} calls): not a proof"
         )
     sigma = found.settings.noise_multiplier
+    if not any(one.leaks for one in found.findings):
+        return f"violated: {found.findings[0].what}"
     if math.isinf(found.factor):
         return f"violated: {found.findings[0].what}; no noise multiplier covers this"
     return (

@@ -34,13 +34,20 @@ class Call:
 
 @dataclass(frozen=True)
 class Release:
-    """What one call released: flat, or why not; and what was declared before it."""
+    """What one call released: flat, or why not; and what was declared before it.
+
+    Attributes:
+        count: what it released beside, flat, with noise; None where the class declares no such thing.
+    """
 
     output: np.ndarray | None
     error: str | None
     sigma: float
     sensitivity: float
     eps: float
+    count: np.ndarray | None = None
+    count_noise: float = 0.0
+    count_sensitivity: float = 0.0
 
 
 class Bench:
@@ -156,9 +163,10 @@ def _sorted(document: dict[str, Any], outputs: np.ndarray, counts: list[int]) ->
                 if "output" in one and "error" not in one:
                     output = outputs[at : at + one["output"]]
                     at += one["output"]
-                calls.append(
-                    Release(output, one.get("error"), one["sigma"], one["sensitivity"], one.get("eps", 0.0))
-                )
+                counted = None if "count" not in one else np.array(one["count"], dtype=np.float64)
+                beside = (counted, one.get("count_noise", 0.0), one.get("count_sensitivity", 0.0))
+                declared = (one["sigma"], one["sensitivity"], one.get("eps", 0.0))
+                calls.append(Release(output, one.get("error"), *declared, *beside))
             run.append(calls)
         found.append(run)
     return found

@@ -15,8 +15,8 @@ G3. Every failure of the subject is an answer.
 import inspect
 import io
 import json
+import math
 import os
-import random
 import struct
 import sys
 import time
@@ -26,7 +26,11 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
-import numpy.random.bit_generator as bit_generator
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from child_frozen import Frozen, reseed  # type: ignore[import-not-found]
+
+del sys.path[0]
 
 QUICK = 0.002
 SETTINGS = (
@@ -41,33 +45,16 @@ SETTINGS = (
 )
 
 
-class Frozen:
-    """All randomness from one seed (``seed``), by way of every door that numpy, random and os leave open."""
-
-    def __init__(self) -> None:
-        self.stream = random.Random(0)
-        vars(bit_generator)["randbits"] = self.stream.getrandbits
-        os.urandom = vars(random)["_urandom"] = self.stream.randbytes
-
-    def seed(self, seed: int) -> None:
-        """Start all streams anew."""
-        self.stream.seed(seed)
-        np.random.seed(seed % 2**32)
-        random.seed(seed)
-        if "torch" in sys.modules:
-            torch: Any = sys.modules["torch"]
-            torch.manual_seed(seed)
-
-
 class Subject:
     """The class under audit, loaded again for every run where that is quick."""
 
-    def __init__(self, path: str, name: str) -> None:
+    def __init__(self, path: str, name: str, frozen: Frozen) -> None:
         self.path, self.name = path, name
         sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
         with open(path, encoding="utf-8") as file:
             self.code = compile(file.read(), path, "exec")
         self.load()
+        frozen.freeze_torch()
         begin = time.perf_counter()
         self.load()
         self.again = time.perf_counter() - begin < QUICK
@@ -153,7 +140,9 @@ def play(
             if hasattr(mechanism, "get_sensitivity"):
                 one["sensitivity"] = float(mechanism.get_sensitivity(step, epoch))
             given = [subject.array(a.copy()) for a in arrays]
-            one["output"] = read(mechanism.clip_and_noise(given, step, epoch), arrays, one)
+            output = read(mechanism.clip_and_noise(given, step, epoch), arrays, one)
+            one.update(counted(mechanism, step, epoch))
+            one["output"] = output
     except BaseException as error:
         if not told:
             told.append({"sigma": 0.0, "sensitivity": 0.0})
@@ -161,16 +150,29 @@ def play(
     return told
 
 
-def reseed(mechanism: Any, seed: int) -> None:
-    """Start the generators that the instance or its module keeps anew."""
-    kept = [*vars(mechanism).values(), *vars(sys.modules["subject"]).values()]
-    for one in kept:
-        if isinstance(one, np.random.Generator):
-            one.bit_generator.state = type(one.bit_generator)(seed).state
-        elif isinstance(one, np.random.RandomState | random.Random):
-            one.seed(seed)
-        elif type(one).__name__ == "Generator" and hasattr(one, "manual_seed"):
-            one.manual_seed(seed)
+def counted(mechanism: Any, step: int, epoch: int) -> dict[str, Any]:
+    """What the call released beside gradients, its declared noise and movement; {} where nothing is declared."""
+    has = [name for name in ("get_count_noise", "released_count") if hasattr(mechanism, name)]
+    if not has:
+        return {}
+    if len(has) < 2:
+        raise AttributeError(f"has {has[0]}: a released count needs both get_count_noise and released_count")
+    count = mechanism.released_count
+    noise, moves = mechanism.get_count_noise(step, epoch), getattr(mechanism, "count_sensitivity", 0.5)
+    if not (0 < noise < math.inf and 0 < moves < math.inf):
+        raise ValueError(f"count noise {noise}, count_sensitivity {moves}: must be finite and > 0")
+    count = flat64(count() if callable(count) else count).tolist()
+    return {"count": count, "count_noise": float(noise), "count_sensitivity": float(moves)}
+
+
+def as_numpy(one: Any) -> np.ndarray:
+    """A tensor or array-like as an array."""
+    return one.detach().cpu().numpy() if hasattr(one, "detach") else np.asarray(one)
+
+
+def flat64(one: Any) -> np.ndarray:
+    """The same, flat and float64."""
+    return np.asarray(as_numpy(one), dtype=np.float64).ravel()
 
 
 def read(released: Any, arrays: list[np.ndarray], one: dict[str, Any]) -> np.ndarray:
@@ -181,13 +183,13 @@ def read(released: Any, arrays: list[np.ndarray], one: dict[str, Any]) -> np.nda
         raise ValueError(f"returned {len(released)} arrays for {len(arrays)} parameters")
     flat = []
     for out, given in zip(released, arrays, strict=True):
-        out = out.detach().cpu().numpy() if hasattr(out, "detach") else np.asarray(out)
+        out = as_numpy(out)
         if out.size != given[0:1].size and out.shape != given.shape[1:]:
             raise ValueError(f"returned shape {out.shape} for a parameter of shape {given.shape[1:]}")
         one["eps"] = max(
             one.get("eps", 0.0), float(np.finfo(out.dtype).eps) if out.dtype.kind == "f" else 2e-16
         )
-        flat.append(np.asarray(out, dtype=np.float64).ravel())
+        flat.append(flat64(out))
     return np.concatenate(flat)
 
 
@@ -258,7 +260,7 @@ def main() -> None:
     limit(memory)
     frozen = Frozen()
     try:
-        subject = Subject(path, name)
+        subject = Subject(path, name, frozen)
     except BaseException as error:
         cause = type(error).__name__ + ": " + " ".join(str(error).split())[:300]
         frame_out(told_to, {"status": "failed", "cause": cause})

@@ -18,6 +18,7 @@ from refdp.errors import RefDPError
 from refdp.files import write_atomically
 
 SCHEMA = "refdp-mechanism-counterexample/1"
+TOLERATED = 1.1  # so many times the declared noise is no finding
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,8 @@ class Finding:
         what: one sentence.
         measured: the greatest movement, or the least noise, in the units of ``bound``.
         bound: what was declared.
-        factor: by how much sensitivity / noise is understated (> 1; inf where nothing protects).
+        factor: by how much sensitivity / noise is understated (> 1; inf where nothing protects); < 1 where
+            there is more noise than declared, which is no leak.
         arrays: the inputs: ``batch_0``, ... and, for two batches, ``neighbour_0``, ...
         details: whatever else the check needs to measure again.
     """
@@ -43,6 +45,15 @@ class Finding:
     arrays: dict[str, np.ndarray]
     details: dict[str, Any]
     file: str | None = None
+
+    @property
+    def leaks(self) -> bool:
+        """Whether less is protected than declared."""
+        return self.factor > 1
+
+    def still_there(self, factor: float) -> bool:
+        """Whether a second measurement shows the same violation."""
+        return factor > 1 if self.leaks else factor < 1 / TOLERATED
 
     def to_json(self, settings: Settings) -> dict[str, Any]:
         """As the report prints it."""

@@ -1,6 +1,8 @@
 """The noise really added: its scale, a tensor and a coordinate at a time, and its independence.
 
 G1. Too little noise is called so at level ``LEVEL`` over all tests of one audit together (chi-square, Bonferroni).
+    Too much is a finding where every tensor has surely more than ``TOLERATED`` times the declared noise, at the
+    same level; else a note.
 G2. Dependence is a sample correlation beyond what independent Gaussian noise shows at that level.
 """
 
@@ -14,9 +16,9 @@ from scipy import stats
 
 from refdp.audit.mechanism.batches import layers, split
 from refdp.audit.mechanism.bench import Batch, Bench, Call, Release
-from refdp.audit.mechanism.finding import Finding, batch_of, named, ratio
+from refdp.audit.mechanism.finding import TOLERATED, Finding, batch_of, named, ratio
 
-SCALE, REUSE, EMPTY = "noise-scale", "noise-reuse", "empty-batch"
+SCALE, REUSE, EMPTY, EXCESS = "noise-scale", "noise-reuse", "empty-batch", "noise-excess"
 LEVEL = 1e-6
 SEEDS, FEWER = 500, 150  # of a series of steps; of one step
 SHAPES = ((6,), (4, 3), (5,), (20,))
@@ -24,7 +26,7 @@ Steps = list[tuple[int, int]]
 
 
 def check(bench: Bench) -> tuple[list[Finding], list[str]]:
-    """(too little noise, noise used twice), and notes."""
+    """(too little noise, noise used twice, too much noise), and notes."""
     s = bench.settings
     a_epoch = max(1, s.dataset_size // s.batch_size)
     zeros = np.zeros((s.batch_size, sum(int(np.prod(shape)) for shape in SHAPES)))
@@ -45,8 +47,11 @@ def check(bench: Bench) -> tuple[list[Finding], list[str]]:
             )
             continue
         least, where, most = scale(played, layers(SHAPES), len(row))
+        times, call = excess(played, layers(SHAPES), len(row))
         if least is not None:
             findings.append(_too_little(bench, batch, steps, least, where))
+        elif times > 1:
+            findings.append(_too_much(bench, batch, steps, times, call))
         elif most > 1 and not any(note.startswith("more noise") for note in notes):
             notes.append(
                 f"more noise than declared ({most:.4g} times, step {steps[0][0]}): wasteful, not a violation"
@@ -59,9 +64,8 @@ def check(bench: Bench) -> tuple[list[Finding], list[str]]:
                 notes.append(
                     "its noise is not Gaussian: what an accountant says of Gaussian noise is not said of it"
                 )
-    return findings[:1] + [one for one in findings[1:] if one.check != findings[0].check], list(
-        dict.fromkeys(notes)
-    )
+    first = {one.check: one for one in reversed(findings)}
+    return list(first.values()), list(dict.fromkeys(notes))
 
 
 def played_noise(bench: Bench, batch: Batch, steps: Steps, seeds: int) -> np.ndarray | None:
@@ -105,6 +109,23 @@ def scale(noise: np.ndarray, spans: list[slice], rows: int) -> tuple[float | Non
     return (None, {}, most) if least is None else (*least, most)
 
 
+def excess(noise: np.ndarray, spans: list[slice], rows: int) -> tuple[float, int]:
+    """(measured / declared of the tensor with the least, at the call where it is least; that call).
+
+    1 where some tensor has, perhaps, no more than ``TOLERATED`` times what is declared.
+    """
+    count, calls, _ = noise.shape
+    found = [(1.0, 0)]
+    for call in range(calls):
+        squares = (noise[:, call] ** 2).sum(0)
+        totals = [(float(squares[span].sum()), (count - 1) * (span.stop - span.start)) for span in spans]
+        level = LEVEL / (rows * calls)
+        if all(stats.chi2.sf(total / TOLERATED**2, freedom) < level for total, freedom in totals):
+            found.append((math.sqrt(min(total / freedom for total, freedom in totals)), call))
+    sure = [one for one in found[1:] if math.isfinite(one[0])]
+    return min(sure, default=found[0])
+
+
 def dependence(noise: np.ndarray) -> tuple[float, tuple[int, int]]:
     """(1 / sqrt(1 - |r|) of the most correlated pair of coordinates over all calls, 1 if that is chance; the pair)."""
     flat = noise.reshape(len(noise), -1)
@@ -139,6 +160,18 @@ def _too_little(bench: Bench, batch: Batch, steps: Steps, least: float, where: d
     return Finding(SCALE, what, least, 1.0, factor, step[0], named("batch", batch), {"steps": steps, **where})
 
 
+def _too_much(bench: Bench, batch: Batch, steps: Steps, times: float, call: int) -> Finding:
+    step, size = steps[call][0], bench.settings.batch_size
+    what = (
+        f"the noise on every tensor at step {step} has at least {times:.6g} times the declared standard deviation: "
+        "by itself no leak (epsilon is overstated), but not the mechanism declared"
+    )
+    if size > 1 and abs(times / size - 1) < 0.1:
+        what += f" (about the batch size {size} times: noise of the sum on the mean, or the sum is what is released)"
+    details = {"steps": steps, "call": call}
+    return Finding(EXCESS, what, times, 1.0, 1 / times, step, named("batch", batch), details)
+
+
 def _reused(batch: Batch, steps: Steps, factor: float, pair: tuple[int, int]) -> Finding:
     size = sum(int(np.prod(array.shape[1:])) for array in batch)
     (call_a, a), (call_b, b) = (divmod(index, size) for index in pair)
@@ -161,6 +194,17 @@ def measure_scale(bench: Bench, finding: Finding) -> float:
         (noise[:, d["call"], d["start"] : d["stop"]] ** 2).mean() * len(noise) / (len(noise) - 1)
     )
     return ratio(1.0, least if least > 1e-9 else 0.0)
+
+
+def measure_excess(bench: Bench, finding: Finding) -> float:
+    """1 / how many times too much, measured again."""
+    steps, batch = [tuple(s) for s in finding.details["steps"]], batch_of(finding, "batch")
+    noise = played_noise(bench, batch, steps, SEEDS if len(steps) > 1 else FEWER)
+    if noise is None:
+        return 1.0
+    spans = layers(tuple(array.shape[1:] for array in batch))
+    times, _ = excess(noise[:, [finding.details["call"]]], spans, 4)
+    return 1 / times
 
 
 def measure_reuse(bench: Bench, finding: Finding) -> float:

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from refdp.audit.mechanism.batches import Pair, mutate, probes, random_pair, smaller
+from refdp.audit.mechanism.batches import Pair, mutate, probes, random_pair
 from refdp.audit.mechanism.bench import Batch, Bench, Release
+from refdp.audit.mechanism.cut import cut_down
 from refdp.audit.mechanism.finding import Finding, batch_of, named
 from refdp.errors import RefDPError
 
@@ -57,25 +58,27 @@ def _factor(bench: Bench, first: list[Release], second: list[Release], records: 
     scale = bench.settings.scale(records)
     bound = first[0].sensitivity * bench.settings.moves
     if len(a) == 1:
-        allowed = 4 * max(first[0].eps, second[0].eps) * (_length(a[0]) + _length(b[0]))
-        moved = max(_length(a[0] - b[0]) - allowed, 0.0)
+        allowed = 4 * max(first[0].eps, second[0].eps) * (length(a[0]) + length(b[0]))
+        moved = max(length(a[0] - b[0]) - allowed, 0.0)
     else:
-        moved = _averaged(a, b)
+        moved = averaged(a, b)
     return moved * scale / bound if bound > 0 else (math.inf if moved > 0 else 0.0)
 
 
-def _averaged(a: np.ndarray, b: np.ndarray) -> float:
+def averaged(a: np.ndarray, b: np.ndarray) -> float:
+    """How far apart the means of two samples [n, d] are, at least (``DEVIATIONS`` standard errors less)."""
     half = len(a) // 2
     way = a[:half].mean(0) - b[:half].mean(0)
-    length = _length(way)
-    if length == 0:
+    far = length(way)
+    if far == 0:
         return 0.0
-    along_a, along_b = a[half:] @ (way / length), b[half:] @ (way / length)
+    along_a, along_b = a[half:] @ (way / far), b[half:] @ (way / far)
     error = math.sqrt((along_a.var(ddof=1) + along_b.var(ddof=1)) / (len(a) - half))
     return max(float(along_a.mean() - along_b.mean()) - DEVIATIONS * error, 0.0)
 
 
-def _length(x: np.ndarray) -> float:
+def length(x: np.ndarray) -> float:
+    """The norm, also of numbers whose squares overflow."""
     top = float(np.abs(x).max(initial=0.0))
     return top * float(np.linalg.norm(x / top)) if 0 < top < math.inf else top
 
@@ -138,7 +141,8 @@ class _Hunt:
 
 
 def _finding(bench: Bench, factor: float, pair: Pair, fewest: int) -> Finding:
-    factor, pair = _cut_down(bench, factor, pair, fewest)
+    seen = factors if bench.frozen else quiet_factors
+    factor, pair = cut_down(lambda tried: seen(bench, tried), factor, pair, fewest, 1 + SLACK)
     if not bench.frozen:
         factor = factors(bench, [(pair.batch, pair.neighbour)])[0]
     batch, neighbour = pair.batch, pair.neighbour
@@ -170,32 +174,6 @@ def _why_infinite(bench: Bench, batch: Batch, neighbour: Batch) -> str:
         if side[0].error is not None:
             return f"decides whether the step fails: {side[0].error}"
     return "decides whether the release is finite"
-
-
-def _cut_down(bench: Bench, factor: float, pair: Pair, fewest: int) -> tuple[float, Pair]:
-    """Simpler while it stays a violation nearly as large."""
-    least = math.inf if math.isinf(factor) else max(1 + SLACK, 0.9 * factor)
-    until = time.monotonic() + 2
-    while time.monotonic() < until:
-        simpler = [p for p in smaller(pair) if len(p.rows) >= fewest]
-        if not simpler:
-            break
-        measure = factors if bench.frozen else quiet_factors
-        size = 1 if math.isinf(factor) else len(simpler)  # one at a time where each may end the process
-        tried = (
-            measure(bench, [(p.batch, p.neighbour) for p in simpler[i : i + size]])
-            for i in range(0, len(simpler), size)
-        )
-        got: list[float] = []
-        for some in tried:
-            got += some
-            if max(some) >= least:
-                break
-        fit = next((i for i, f in enumerate(got) if f >= least), None)
-        if fit is None:
-            break
-        factor, pair = got[fit], simpler[fit]
-    return factor, pair
 
 
 def measure(bench: Bench, finding: Finding) -> float:

@@ -1,7 +1,7 @@
 """Subjects with one fault each."""
 
 import numpy as np
-from correct import Base, Flat
+from correct import Base, CountQuantile, Flat
 
 
 class MidpointWaterFilling(Base):
@@ -51,6 +51,26 @@ class NoiseOverBatch(Flat):
             s / self.batch_size + std * self.rng.standard_normal(s.shape)
             for s in self.clipped_sums(per_sample_grads)
         ]
+
+
+class NoiseOnMean(Flat):
+    """D16: N(0, sigma^2 C^2) on the mean."""
+
+    def clip_and_noise(self, per_sample_grads, step, epoch):
+        return [
+            s / self.batch_size + self.sigma * self.clip * self.rng.standard_normal(s.shape)
+            for s in self.clipped_sums(per_sample_grads)
+        ]
+
+
+class MeanNoiseOnSum(Flat):
+    """The noise of the mean on the sum."""
+
+    release = "sum"
+
+    def clip_and_noise(self, per_sample_grads, step, epoch):
+        std = self.sigma * self.clip / self.batch_size
+        return [s + std * self.rng.standard_normal(s.shape) for s in self.clipped_sums(per_sample_grads)]
 
 
 class NaNPasses(Flat):
@@ -133,3 +153,35 @@ class OffBySeven(Flat):
     def scales(self, norms):
         total = np.linalg.norm(norms, axis=1, keepdims=True)
         return np.broadcast_to(1.07 * self.clip / np.maximum(total, 1.07 * self.clip), norms.shape)
+
+
+class RawCountQuantile(CountQuantile):
+    """1.11, as a public library has it: 0/1 indicators are summed, the noise is for the centred ones."""
+
+    def counted(self, total):
+        return (total <= self.clip) * 1.0
+
+
+class QuietCount(CountQuantile):
+    """Less noise on the count than declared."""
+
+    def get_count_noise(self, step, epoch):
+        return 1.25 * self.sigma_b
+
+
+class SharedCountNoise(CountQuantile):
+    """The count has the noise of the first coordinate."""
+
+    def clip_and_noise(self, per_sample_grads, step, epoch):
+        before = self.clip
+        released = super().clip_and_noise(per_sample_grads, step, epoch)
+        noise = released[0].flat[0] * self.batch_size - self.clipped_sums_at(before, per_sample_grads)
+        total = np.linalg.norm(self.norms(per_sample_grads), axis=1)
+        self.released_count = self.counted(total).sum() + self.sigma_b * noise / (self.sigma * before)
+        return released
+
+    def clipped_sums_at(self, clip, grads):
+        after, self.clip = self.clip, clip
+        sums = self.clipped_sums(grads)
+        self.clip = after
+        return sums[0].flat[0]
