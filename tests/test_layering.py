@@ -27,6 +27,7 @@ ALLOWED = {
     "checkpoint": LEAVES,
     "engine": LEAVES | STAGES | {"plan", "checkpoint"},
     "config": LEAVES | STAGES | {"plan", "accounting"},
+    "dpmechanism": LEAVES | {"accounting", "clippers", "noise"},
     "audit": LEAVES | {"accounting"},
     "crosscheck": LEAVES | {"accounting"},
 }
