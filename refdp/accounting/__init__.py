@@ -7,6 +7,7 @@ privacy_curve           the same at many points
 calibrate_noise_multiplier, calibrate_scale     the least noise that keeps a target
 calibrate_steps, calibrate_sample_rate          the most that may be run at given noise
 calibrate_delta         the least delta at which a target holds
+epsilon_along           the same after every step of a run
 shuffle_epsilon_lower   what shuffled batches are worth at most
 shuffle_epsilon_upper   the other side, where noise changes within an epoch
 """
@@ -28,7 +29,7 @@ from refdp.accounting.events import (
 )
 from refdp.accounting.ledger import Ledger
 from refdp.accounting.neighboring import ADD_REMOVE, NEIGHBORING, REPLACE_ONE, ZERO_OUT
-from refdp.accounting.prefixes import epsilon_after, prefix
+from refdp.accounting.prefixes import effective_noise_multiplier, epsilon_after, epsilon_along, prefix
 from refdp.accounting.rdp_poisson import rdp_poisson_gaussian, rdp_poisson_gaussian_add
 from refdp.accounting.revealed import shuffle_epsilon_upper
 from refdp.accounting.schedules import Schedule, shape_names
@@ -60,8 +61,10 @@ __all__ = [
     "calibrate_scale",
     "calibrate_steps",
     "delta",
+    "effective_noise_multiplier",
     "epsilon",
     "epsilon_after",
+    "epsilon_along",
     "epsilon_upper",
     "prefix",
     "privacy_curve",
