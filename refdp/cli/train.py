@@ -21,6 +21,7 @@ from refdp.errors import RefDPError
 from refdp.files import exclusive
 from refdp.noise import NOISE_SOURCES
 from refdp.recipes import recipe_for
+from refdp.registry import parse_spec
 from refdp.report import NO_PRIVACY, bounds_to_json, privacy_statement
 from refdp.run_directory import PRIVATE_COLUMN, RunDirectory, fingerprint
 from refdp.training import run_to_end, save
@@ -51,7 +52,7 @@ def _config(options: dict[str, Any]) -> RunConfig:
         **{name: getattr(recipe, name) for name in recipe.__dataclass_fields__},
     }
     merged = {**defaults, **given}
-    if "clip_norm=" in merged["clipping"]:
+    if "clip_norm" in parse_spec(merged["clipping"])[1]:
         raise RefDPError(f"--clipping {merged['clipping']!r}: the clip norm is given by --clip-norm")
     if merged["data_dir"] is not None:
         merged["data_dir"] = str(Path(merged["data_dir"]).resolve())

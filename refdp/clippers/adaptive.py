@@ -37,6 +37,7 @@ from refdp.errors import RefDPError
 from refdp.validate import in_range
 
 THRESHOLDS = "clip_norms"
+MOST_BY_DEFAULT = 0.05
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class AdaptiveClipper(Clipper):
     Attributes:
         quantile: gamma, the share of norms that should be below the threshold.
         rate: eta of the geometric update.
-        count_noise: standard deviation of the noise on each count; B / 20 if neither it nor ``share`` is given.
+        count_noise: standard deviation of the noise on each count. If neither it nor ``share`` is given: B / 20, or
+            more where the counts would take above 5 % of 1 / z^2.
         share: instead of count_noise, the part of 1 / z^2 that goes to the counts, z the joint noise multiplier.
         min_clip_norm, max_clip_norm: ends of the range that thresholds stay in.
     """
@@ -103,11 +105,11 @@ class AdaptiveClipper(Clipper):
 
     def count_noise_std(self, noise_multiplier: float, batch_size: float, groups: int) -> float:
         """Standard deviation of the noise on each count; noise_multiplier is the gradient's (a schedule's scale)."""
-        if self.share is not None:
-            return (
-                self.count_sensitivity(groups) * noise_multiplier * math.sqrt((1 - self.share) / self.share)
-            )
-        return batch_size / 20 if self.count_noise is None else self.count_noise
+        if self.count_noise is not None:
+            return self.count_noise
+        share = MOST_BY_DEFAULT if self.share is None else self.share
+        of_share = self.count_sensitivity(groups) * noise_multiplier * math.sqrt((1 - share) / share)
+        return max(of_share, batch_size / 20) if self.share is None else of_share
 
     def advanced(self, context: ClipContext, released: np.ndarray, divisor: float) -> dict[str, np.ndarray]:
         """What is public after a step: released [L] are its noised counts, divisor its public batch size."""
