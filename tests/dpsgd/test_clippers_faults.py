@@ -56,14 +56,18 @@ def c_for_every_layer(patch: Patch) -> None:
 
 
 def psasc_with_the_noise_of_c(patch: Patch) -> None:
+    """K is C / s; the noise is for C."""
     patch.setattr(clippers.get("psasc"), "bound", lambda self, context: self.clip_norm)
 
 
 def mix_beyond_one(patch: Patch) -> None:
+    """The weight m of the mix is 1.2: radial-mix goes beyond both of its parts."""
     patch.setattr(clippers.get("radial-mix"), "mix", lambda self, context: 1.2)
 
 
 def auto_v_with_a_guard_added(patch: Patch) -> None:
+    """AUTO-V divides by n + 1e-12: another rule for small norms."""
+
     def scales(self: Any, xp: Any, norms: Any, context: Any) -> Any:
         return self.target(context) / (norms + 1e-12)
 
@@ -90,6 +94,7 @@ def threshold_of_the_same_batch(patch: Patch) -> None:
 
 
 def scales_divided_by_the_rows(patch: Patch) -> None:
+    """Scales are divided by the rows of a micro-batch, so that its size matters."""
     original = clippers.get("auto-s").scales
     patch.setattr(
         clippers.get("auto-s"), "scales", lambda self, xp, n, c: original(self, xp, n, c) / max(len(n), 1)
@@ -106,7 +111,25 @@ def boundary_counted_at_the_wrong_side(patch: Patch) -> None:
 
 
 def bound_twice_too_large(patch: Patch) -> None:
+    """K = 2 C where C is enough: twice the noise needed."""
     patch.setattr(clippers.get("psac"), "bound", lambda self, context: 2 * self.clip_norm)
+
+
+def noise_of_the_first_clip_norm(patch: Patch) -> None:
+    """K stays at C while a dynamic C_t grows."""
+    patch.setattr(clippers.get("dynamic"), "bound", lambda self, context: self.clip_norm)
+
+
+def a_norm_for_the_whole_gradient(patch: Patch) -> None:
+    """Tensors are scaled by the rule of their largest, not each by its own norm: more is cut off than needed."""
+
+    def scales(self: Any, xp: Any, norms: Any, context: Any) -> Any:
+        target = self.target(context) / np.sqrt(norms.shape[1])
+        return np.repeat(
+            target / np.maximum(norms.max(axis=1, keepdims=True), target), norms.shape[1], axis=1
+        )
+
+    patch.setattr(clippers.get("per-layer"), "scales", scales)
 
 
 FAULTS: list[tuple[Callable[[Patch], None], Callable[[str], None], str, str]] = [
@@ -124,6 +147,9 @@ FAULTS: list[tuple[Callable[[Patch], None], Callable[[str], None], str, str]] = 
     (scales_divided_by_the_rows, checks.check_batch_split, "auto-s", "Not equal"),
     (boundary_counted_at_the_wrong_side, checks.check_bound, "global", "a record contributes"),
     (bound_twice_too_large, checks.check_tight, "psac", "contributes at most"),
+    (noise_of_the_first_clip_norm, checks.check_bound, "dynamic:rho_c=0.1", "a record contributes"),
+    (noise_of_the_first_clip_norm, checks.check_neighbouring_sums, "dynamic:rho_c=0.1", "moved the sum"),
+    (a_norm_for_the_whole_gradient, check_formula, "per-layer", "not the paper's formula"),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,8 +14,9 @@ import refdp.accounting.calibrate as calibrate_module
 import refdp.accounting.schedules as schedules_module
 import refdp.clippers.flat as flat_module
 import refdp.engine as engine_module
-from refdp.accounting import Schedule, epsilon
+from refdp.accounting import GaussianEvent, Sampling, Schedule, epsilon
 from refdp.clippers import clipped_sum
+from refdp.rng import Streams
 from refdp.samplers import Batch
 from refdp.samplers.poisson import Poisson
 
@@ -34,6 +36,8 @@ def noise_on_the_mean(patch: Patch) -> None:
 
 
 def noise_without_c(patch: Patch) -> None:
+    """Noise of standard deviation noise_multiplier, whatever C is."""
+
     def add(backend: Any, total: Any, noise_multiplier: float, bound: float, seed: Any, dtype: Any) -> Any:
         return _add_noise(backend, total, noise_multiplier, 1.0, seed, dtype)
 
@@ -41,6 +45,8 @@ def noise_without_c(patch: Patch) -> None:
 
 
 def noise_wrong_by_a_third(patch: Patch) -> None:
+    """Two thirds of the noise."""
+
     def add(backend: Any, total: Any, noise_multiplier: float, bound: float, seed: Any, dtype: Any) -> Any:
         return _add_noise(backend, total, noise_multiplier * 2 / 3, bound, seed, dtype)
 
@@ -48,6 +54,8 @@ def noise_wrong_by_a_third(patch: Patch) -> None:
 
 
 def noise_reused(patch: Patch) -> None:
+    """Every step has the same noise."""
+
     def add(backend: Any, total: Any, noise_multiplier: float, bound: float, seed: Any, dtype: Any) -> Any:
         return _add_noise(backend, total, noise_multiplier, bound, np.random.SeedSequence(1), dtype)
 
@@ -55,8 +63,7 @@ def noise_reused(patch: Patch) -> None:
 
 
 def noise_reused_now_and_then(patch: Patch) -> None:
-    from refdp.rng import Streams
-
+    """The noise of seven steps, over and over."""
     noise = Streams.noise
     patch.setattr(Streams, "noise", lambda self, step: noise(self, step % 7))
 
@@ -72,6 +79,8 @@ def noise_centred(patch: Patch) -> None:
 
 
 def noise_per_chunk(patch: Patch) -> None:
+    """Each physical micro-batch is noised."""
+
     def clip(backend: Any, clipper: Any, rows: Any, norms: Any, groups: Any, context: Any) -> Any:
         clean = _weighted_sum(backend, clipper, rows, norms, groups, context)
         seed = np.random.SeedSequence(int(abs(rows[0, 0]) * 2**40))
@@ -90,6 +99,7 @@ def clipped_batch_mean(patch: Patch) -> None:
 
 
 def sensitivity_two_c(patch: Patch) -> None:
+    """Records are clipped to 2 C."""
     original = flat_module.Flat.scales
     patch.setattr(flat_module.Flat, "scales", lambda self, xp, n, c: 2 * original(self, xp, n / 2, c))
 
@@ -106,6 +116,7 @@ def naive_rounding(patch: Patch) -> None:
 
 
 def nan_pass_through(patch: Patch) -> None:
+    """A NaN norm gives a NaN scale and a NaN sum."""
     import refdp.clippers.aggregate as aggregate
 
     def keep(backend: Any, clipper: Any, rows: Any, groups: Any, context: Any) -> Any:
@@ -116,6 +127,8 @@ def nan_pass_through(patch: Patch) -> None:
 
 
 def skipped_empty_batch(patch: Patch) -> None:
+    """A step without records adds no noise and leaves the weights alone."""
+
     def advance(self: Any) -> None:
         if len(self.plan.sampler.batch(self.step, self.streams).indices):
             _advance(self)
@@ -126,6 +139,7 @@ def skipped_empty_batch(patch: Patch) -> None:
 
 
 def empty_batch_not_charged(patch: Patch) -> None:
+    """Some steps, as if their batches were empty, are not in the ledger."""
     events = Poisson.events
 
     def fewer(self: Any, schedule: Schedule, steps: int, beside: float = 0.0) -> Any:
@@ -135,6 +149,8 @@ def empty_batch_not_charged(patch: Patch) -> None:
 
 
 def realised_divisor(patch: Patch) -> None:
+    """The noisy sum is divided by how many records were drawn, which is private."""
+
     def batch(self: Any, step: int, streams: Any) -> Batch:
         drawn = _batch(self, step, streams)
         return Batch(drawn.indices, float(max(1, len(drawn.indices))))
@@ -142,7 +158,18 @@ def realised_divisor(patch: Patch) -> None:
     patch.setattr(Poisson, "batch", batch)
 
 
+def one_over_the_loader_length(patch: Patch) -> None:
+    """Charged at q = 1 / ceil(n / B), as a data loader's length gives it, and drawn at B / n, which is more."""
+
+    def events(self: Any, schedule: Schedule, steps: int, beside: float = 0.0) -> Any:
+        rate = 1 / math.ceil(self.dataset_size / self.batch_size)
+        return (GaussianEvent(schedule.noise(), Sampling("poisson", rate=rate), steps),)
+
+    patch.setattr(Poisson, "events", events)
+
+
 def wrong_schedule_sign(patch: Patch) -> None:
+    """The cosine schedule starts low and ends high."""
     shapes = {**schedules_module._SHAPES, "cosine": _flipped}
     patch.setattr(schedules_module, "_SHAPES", shapes)
 
@@ -153,6 +180,7 @@ def _flipped(p: np.ndarray, *, amplitude: float) -> np.ndarray:
 
 
 def trainer_ignores_the_schedule(patch: Patch) -> None:
+    """The noise is constant, the ledger holds the schedule."""
     initialise = engine_module.Trainer.__init__
 
     def constant(self: Any, *arguments: Any, **options: Any) -> None:
@@ -205,6 +233,7 @@ def _subnormal_scales() -> None:
 
 
 def scales_rounded_to_nearest(patch: Patch) -> None:
+    """A scale is rounded to the nearest float32, which may be above it."""
     import refdp.clippers.aggregate as aggregate
 
     patch.setattr(aggregate, "_round_down", lambda xp, scales, dtype: scales.astype(dtype))
@@ -212,6 +241,22 @@ def scales_rounded_to_nearest(patch: Patch) -> None:
 
 def _cosine_budget() -> None:
     checks.check_cosine_budget(amplitude=0.25, steps=200, rate=0.005, target=3.0)
+
+
+def check_drawn_rate() -> None:
+    """Each record is drawn as often as the ledger's rate says, and the divisor is that rate times their number."""
+    streams, draws = Streams.from_seed(7), 3000
+    for records, size in ((60, 25), (60, 12), (10, 9)):
+        sampler = Poisson(records, size)
+        (event,) = sampler.events(Schedule("constant", draws, 1.0), draws)
+        rate = event.sampling.rate
+        assert rate is not None
+        batches = [sampler.batch(t, streams) for t in range(draws)]
+        drawn = sum(len(batch.indices) for batch in batches) / (draws * records)
+        room = 5 * math.sqrt(rate * (1 - rate) / (draws * records))
+        assert abs(drawn - rate) < room, f"drawn at {drawn:.4f}, charged at {rate:.4f}"
+        assert {batch.divisor for batch in batches} == {float(size)}
+        assert rate * records == pytest.approx(size)
 
 
 FAULTS: list[tuple[Callable[[Patch], None], Callable[[], None], str]] = [
@@ -232,6 +277,7 @@ FAULTS: list[tuple[Callable[[Patch], None], Callable[[], None], str]] = [
     (skipped_empty_batch, checks.check_empty_batches, "no noise"),
     (empty_batch_not_charged, checks.check_empty_batches, "are charged"),
     (realised_divisor, checks.check_divisor, "Not equal"),
+    (one_over_the_loader_length, check_drawn_rate, "charged at"),
     (trainer_ignores_the_schedule, checks.check_delivered_schedule, "step"),
     (interval_midpoint, checks.check_calibration, "calibrated to|more noise"),
     (harmonic_mean_schedule, _cosine_budget, "exceeds the target"),
