@@ -86,7 +86,7 @@ def test_shuffled_runs_keep_the_target(
     check_budget(cls, **_sized(run, batches, over), sampling="shuffle")
 
 
-@settings(max_examples=4)
+@settings(max_examples=3)
 @given(run=RUNS, batches=st.integers(2, 6), over=st.floats(0, 0.99), cls=st.sampled_from(CLASSES))
 def test_poisson_runs_keep_the_target(
     run: dict[str, Any], batches: int, over: float, cls: type[Mechanism]
@@ -95,7 +95,7 @@ def test_poisson_runs_keep_the_target(
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(run=RUNS, batches=st.integers(1, 12), over=st.floats(0, 0.99), cls=st.sampled_from(CLASSES))
 def test_many_poisson_runs_keep_the_target(
     run: dict[str, Any], batches: int, over: float, cls: type[Mechanism]
