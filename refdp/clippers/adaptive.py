@@ -27,6 +27,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, ClassVar
 
 import numpy as np
@@ -131,10 +132,10 @@ def gradient_noise_multiplier(joint: float, count_noise: float, groups: int = 1)
         RefDPError: the counts alone cost as much: 2 count_noise / sqrt(L) <= joint.
     """
     in_range(1e-30, 1e30, joint=joint, count_noise=count_noise)
-    counts = 2 * count_noise / math.sqrt(groups)
-    if counts <= joint:
+    left = 4 * Fraction(count_noise) ** 2 - groups * Fraction(joint) ** 2  # exact: it may be a small difference
+    if left <= 0:
         raise RefDPError(
-            f"count_noise = {count_noise!r}: the counts alone have noise multiplier {counts:g}, not above the joint "
-            f"{joint!r}; use more count_noise"
+            f"count_noise = {count_noise!r}: the counts alone have noise multiplier "
+            f"{2 * count_noise / math.sqrt(groups):g}, not above the joint {joint!r}; use more count_noise"
         )
-    return joint / math.sqrt((1 - joint / counts) * (1 + joint / counts)) * (1 + 4 * 2.0**-52)
+    return joint / math.sqrt(left / (4 * Fraction(count_noise) ** 2)) * (1 + 4 * 2.0**-52)

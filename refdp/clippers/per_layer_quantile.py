@@ -1,7 +1,7 @@
 """Adaptive per-layer clipping: He et al. 2022 (arXiv 2212.01539), each C_l as in Andrew et al. See ``adaptive``.
 
 L counts a step, released together: their L2 sensitivity is sqrt(L) / 2. ``renormalise`` scales the thresholds back to
-sum_l C_l^2 = C^2 after each step, so that only their proportions adapt.
+sum_l C_l^2 = C^2 after each step, so that only their proportions adapt; min_clip_norm and max_clip_norm come after it.
 """
 
 from __future__ import annotations
@@ -45,8 +45,9 @@ class PerLayerQuantile(AdaptiveClipper):
             raise RefDPError(f"renormalise = {self.renormalise!r}: must be true or false")
 
     def initial(self, sizes: tuple[int, ...]) -> dict[str, np.ndarray]:
-        """C / sqrt(L) for each."""
-        return {THRESHOLDS: thresholds(self.clip_norm, "uniform", sizes)}
+        """C / sqrt(L) for each, or the nearest that the range of thresholds allows."""
+        start = thresholds(self.clip_norm, "uniform", sizes)
+        return {THRESHOLDS: np.clip(start, self.min_clip_norm, self.max_clip_norm)}
 
     def scales(self, xp: Any, norms: Array, context: ClipContext) -> Array:
         """min(1, C_l (1 - margin) / n_l), with 1 at n_l = 0."""

@@ -252,7 +252,12 @@ def check_fixed_point(name: str) -> None:
 
 def check_range(name: str) -> None:
     """|log(C_{t+1} / C_t)| <= eta whatever is released, and thresholds stay in [min_clip_norm, max_clip_norm]."""
-    eta, low, high = 0.6, 0.02, 5.0
+    for low in (0.02, 0.5, 1.0):  # 1 / sqrt(L), where the thresholds of several tensors start, may be below it
+        _check_range(name, low)
+
+
+def _check_range(name: str, low: float) -> None:
+    eta, high = 0.6, 5.0
     clipper: Any = make(spec_of(name, rate=eta, min_clip_norm=low, max_clip_norm=high))
     sizes = SIZES if clipper.per_group else (1,)
     rng = np.random.default_rng(0)

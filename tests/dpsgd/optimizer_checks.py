@@ -119,7 +119,7 @@ def check_unbiased_on_noise(name: str, sampling: str = "shuffle") -> None:
         learning_rate=1e-12,
         hidden=300,
     )
-    trainer.summed_gradient = lambda indices: np.zeros(trainer.plan.network.size)
+    trainer.summed = lambda indices: (np.zeros(trainer.plan.network.size), np.zeros(1))
     for t in range(steps):
         trainer.advance()
         if t % 6:
