@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from helpers import small_plan
+from schedule_formulas import ROWS, example, ratios
 from scipy import stats
 
 from refdp.accounting import QuantileEvent, Schedule
@@ -31,36 +31,17 @@ STEPS, SEEDS, SCALE, CLIP_NORM = 40, (11, 12), 1.3, 0.05
 HIDDEN, COUNT_STEPS = 56, 400
 DATA = load("gaussian-clusters:n_samples=70,n_features=6,n_classes=10", seed=3)
 
-Ratios = Callable[[np.ndarray], np.ndarray]
-SHAPES: dict[str, tuple[dict[str, float], Ratios]] = {
-    "constant": ({}, lambda p: np.ones(len(p))),
-    "cosine": ({"amplitude": 0.5}, lambda p: 1 + 0.5 * np.cos(np.pi * p)),
-    "linear": ({"start": 2.0, "end": 0.5}, lambda p: 2.0 - 1.5 * p),
-    "exponential": ({"start": 1.0, "end": 0.3}, lambda p: 0.3**p),
-    "step": (
-        {"factor": 1.4, "every": 2, "steps_per_epoch": 5},
-        lambda p: 1.4 ** (np.arange(len(p)) // 10),
-    ),
-    "noise-decay": (
-        {"factor": 0.8, "every": 1, "steps_per_epoch": 5},
-        lambda p: 0.8 ** (np.arange(len(p)) // 5),
-    ),
-}
-"""Of each registered schedule: example parameters, and r_t written out, from p = (t + 1/2) / steps."""
-
 
 def schedule_of(shape: str, steps: int = STEPS) -> Schedule:
-    """The example of a shape; a registered one without an example has no test, and is refused."""
-    assert shape in SHAPES, f"schedule {shape!r} is registered: give it an example in noise_checks.SHAPES"
-    return Schedule(shape, steps, SCALE, SHAPES[shape][0])
+    """The example of a shape."""
+    return example(shape, steps, SCALE)
 
 
 def declared(rule: str, shape: str, steps: int = STEPS) -> np.ndarray:
     """Noise multipliers of the run, from the formulas: the rule ``dynamic`` brings its own, rho_mu^-p."""
-    p = (np.arange(steps) + 0.5) / steps
     if rule.partition(":")[0] == "dynamic":
-        return SCALE * 1.5**-p
-    return SCALE * SHAPES[shape][1](p)
+        return SCALE * ratios("exponential", steps, {"start": 1.0, "end": 1 / 1.5})
+    return SCALE * ratios(shape, steps, ROWS[shape][0])
 
 
 @dataclass

@@ -131,10 +131,10 @@ def test_the_ledger_declares_the_formula(shape: str) -> None:
         np.testing.assert_allclose(multipliers, checks.declared(rule, shape), rtol=1e-12)
 
 
-def test_a_registered_schedule_without_an_example_is_refused(monkeypatch: Patch) -> None:
+def test_a_registered_schedule_without_a_row_is_refused(monkeypatch: Patch) -> None:
     monkeypatch.setitem(schedules_module._SHAPES, "new-shape", lambda p: np.ones_like(p))
     assert "new-shape" in shape_names()
-    with pytest.raises(AssertionError, match=r"give it an example in noise_checks\.SHAPES"):
+    with pytest.raises(AssertionError, match=r"give it a row in schedule_formulas\.ROWS"):
         checks.schedule_of("new-shape")
 
 
