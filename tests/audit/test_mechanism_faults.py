@@ -76,10 +76,10 @@ def test_a_correct_subject_passes_a_longer_search(name: str, relation: str) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("relation", ["add-remove", "zero-out", "replace-one"])
 @pytest.mark.parametrize("name", CORRECT)
-def test_a_correct_subject_passes_under_100_seeds(name: str, relation: str) -> None:
-    assert searched(f"correct:{name}", range(100), 0.25, relation) == []
+def test_a_correct_subject_passes_under_100_seeds(name: str) -> None:
+    for i, relation in enumerate(("add-remove", "zero-out", "replace-one")):
+        assert searched(f"correct:{name}", range(i, 100, 3), 0.25, relation) == []
 
 
 def test_a_realised_divisor_passes_where_batches_have_a_fixed_size() -> None:

@@ -132,6 +132,8 @@ def attack(
         until = max(begin + seconds, now + seconds / 2)
         if any(one.leaks for one in findings):  # how much further is worth a few seconds
             until = min(until, now + 3)
+        elif findings:  # refuted, but a leak would be worse
+            until = min(until, now + seconds / 4)
         found, cases = shift.search(bench, rng, until, fewest)
         findings = [one for one in findings + found if one.still_there(MEASURES[one.check](bench, one))]
         return Attack(
