@@ -13,6 +13,7 @@ import numpy as np
 
 from refdp.accounting import (
     NEIGHBORING,
+    AccountingError,
     Bounds,
     Ledger,
     QuantileEvent,
@@ -156,7 +157,14 @@ class Plan:
             BudgetError: the result would exceed the target all the same (never expected).
             AccountingError: the target is out of reach.
         """
-        found = calibrate_scale(lambda x: self.with_scale(x).ledger(), target_epsilon, self.delta)
+        try:
+            found = calibrate_scale(lambda x: self.with_scale(x).ledger(), target_epsilon, self.delta)
+        except AccountingError as error:
+            if not any(isinstance(event, QuantileEvent) for event in self.ledger().events):
+                raise
+            raise AccountingError(
+                f"{error}; or give the noised counts more count_noise: they are charged too"
+            ) from None
         plan = self.with_scale(found.noise_multiplier)
         upper = found.epsilon.upper  # of this very ledger
         if upper is None or upper > target_epsilon:
