@@ -14,7 +14,8 @@ b counts records BELOW the threshold. With the fraction above it in its place th
 Guarantees, beside those of every rule:
 
 Q1. A record moves the L counts by at most sqrt(L) / 2 (L2) when it comes or goes, because each is centred; a record
-    that is absent, or whose gradient is NaN or infinite, contributes 0.
+    that is absent, whose gradient is NaN or infinite, or whose gradient is 0 (as a record that was zeroed out has),
+    contributes 0.
 Q2. Gradients and counts of a step are one Gaussian release on one batch, and charged as such: noise multiplier
     (z^-2 + (sqrt(L) / (2 count_noise))^2)^(-1/2), where z is the gradient's own.
 Q3. A step is clipped with thresholds that were released before its batch was drawn.
@@ -98,7 +99,8 @@ class AdaptiveClipper(Clipper):
     def counts(self, xp: Any, norms: Array, usable: Array, context: ClipContext) -> Array:
         """Sums over the batch of b - 1/2, float64 [L], exact: norms [B, L], usable [B] (False: contributes 0)."""
         below = norms <= xp.asarray(self.thresholds(context).tolist())[None, :]
-        return xp.where(usable[:, None], xp.where(below, 0.5, -0.5), 0.0).sum(axis=0)
+        counted = usable & (norms > 0).any(axis=1)
+        return xp.where(counted[:, None], xp.where(below, 0.5, -0.5), 0.0).sum(axis=0)
 
     def count_sensitivity(self, groups: int) -> float:
         """L2 norm of one record's contribution to the counts."""

@@ -94,7 +94,7 @@ def counted(spec: str, rows: np.ndarray, step: int = 0, backend: Backend | None 
 
 
 def check_counts(name: str) -> None:
-    """Sums of 1[n_l <= C_l] - 1/2, exactly: ties are below, no record is 0, an unusable one contributes 0."""
+    """Sums of 1[n_l <= C_l] - 1/2, exactly: ties are below; no record, an unusable one and a gradient of 0 are 0."""
     clipper = make(name)
     for step in (0, 4, 8):
         context = context_of(clipper, step)
@@ -104,7 +104,8 @@ def check_counts(name: str) -> None:
         usable = np.arange(len(ratios)) != 2
         for chosen in (usable, ~usable, usable & False):
             got = clipper.counts(np, norms, chosen, context)  # type: ignore[attr-defined]
-            below = [(0.5 if r <= 1 else -0.5) for r, used in zip(ratios, chosen, strict=True) if used]
+            counted = [r for r, used in zip(ratios, chosen, strict=True) if used and r > 0]
+            below = [0.5 if r <= 1 else -0.5 for r in counted]
             assert got.tolist() == [math.fsum(below)] * len(limits), f"{name}: counts are {got}"
         nobody = clipper.counts(np, norms[:0], usable[:0], context)  # type: ignore[attr-defined]
         assert nobody.tolist() == [0.0] * len(limits), f"{name}: an empty batch counts {nobody}"
@@ -128,6 +129,10 @@ def assert_counts_move(
             np.testing.assert_array_equal(
                 counted(spec, null, step, backend), gone, f"{spec}: a null record is counted"
             )
+        zeroed = np.concatenate([np.zeros_like(rows[:1]), rows[1:]])
+        np.testing.assert_array_equal(
+            counted(spec, zeroed, step, backend), gone, f"{spec}: a record that was zeroed out is counted"
+        )
         replaced = np.concatenate([other[None], rows[1:]])
         moved = np.linalg.norm(whole - counted(spec, replaced, step, backend))
         assert moved <= math.sqrt(layers), f"{spec}: a replaced record moved the counts too far"

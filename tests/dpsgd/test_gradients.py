@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import gradient_checks as checks
+import record_checks as checks
 import numpy as np
 import pytest
 from strict_backend import strict_backend

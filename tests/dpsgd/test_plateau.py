@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import gradient_checks as checks
+import record_checks as checks
 import numpy as np
 import pytest
 
