@@ -134,7 +134,9 @@ def gradient_noise_multiplier(joint: float, count_noise: float, groups: int = 1)
         RefDPError: the counts alone cost as much: 2 count_noise / sqrt(L) <= joint.
     """
     in_range(1e-30, 1e30, joint=joint, count_noise=count_noise)
-    left = 4 * Fraction(count_noise) ** 2 - groups * Fraction(joint) ** 2  # exact: it may be a small difference
+    left = (
+        4 * Fraction(count_noise) ** 2 - groups * Fraction(joint) ** 2
+    )  # exact: it may be a small difference
     if left <= 0:
         raise RefDPError(
             f"count_noise = {count_noise!r}: the counts alone have noise multiplier "

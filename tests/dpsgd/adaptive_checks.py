@@ -257,7 +257,11 @@ def check_fixed_point(name: str) -> None:
 
 def check_range(name: str) -> None:
     """|log(C_{t+1} / C_t)| <= eta whatever is released, and thresholds stay in [min_clip_norm, max_clip_norm]."""
-    for low in (0.02, 0.5, 1.0):  # 1 / sqrt(L), where the thresholds of several tensors start, may be below it
+    for low in (
+        0.02,
+        0.5,
+        1.0,
+    ):  # 1 / sqrt(L), where the thresholds of several tensors start, may be below it
         _check_range(name, low)
 
 

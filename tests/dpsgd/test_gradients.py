@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import record_checks as checks
 import numpy as np
 import pytest
+import record_checks as checks
 from strict_backend import strict_backend
 
 import refdp.engine as engine_module

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import record_checks as checks
 import numpy as np
 import pytest
+import record_checks as checks
 
 import refdp.plan as plan_module
 from refdp.accounting import GaussianEvent, Ledger, Sampling, epsilon
