@@ -14,6 +14,8 @@ import numpy as np
 
 from refdp.errors import RefDPError
 
+SMALLEST, LARGEST = 1e-30, 1e30
+
 
 def trainer_state(trainer: Any) -> dict[str, np.ndarray]:
     """Everything a resumed run needs. Holds the secret root of the random streams."""
@@ -42,13 +44,26 @@ def load_trainer_state(trainer: Any, state: dict[str, np.ndarray]) -> None:
         f"lr/{name}" for name in trainer.lr_state
     }
     expected |= {f"past/{k}" for k in range(kept)}
-    fits = set(state) == expected and state["theta"].shape == (plan.network.size,)
-    if not fits or any(state[f"released/{n}"].shape != v.shape for n, v in trainer.released.items()):
+    shapes: dict[str, tuple[int, ...]] = {"theta": (plan.network.size,), root_name: (32,)}
+    shapes |= {f"past/{k}": (plan.network.size,) for k in range(kept)}
+    shapes |= {f"optimizer/{name}": value.shape for name, value in trainer.memory.items()}
+    shapes |= {f"released/{name}": value.shape for name, value in trainer.released.items()}
+    shapes |= {f"lr/{name}": () for name in trainer.lr_state}
+    fits = set(state) == expected and all(state[name].shape == shape for name, shape in shapes.items())
+    kinds = {name: "u" if name == root_name else "f" for name in shapes}
+    if not fits or any(state[name].dtype.kind != kind for name, kind in kinds.items()):
         raise RefDPError(
             "checkpoint: does not belong to this plan (other model, optimizer, clipping or noise source); start afresh"
         )
     if not whole or not 0 <= int(step) <= plan.steps:
         raise RefDPError(f"checkpoint: step = {step!r}: must be a whole number from 0 to {plan.steps}")
+    thresholds = [state[f"released/{name}"] for name in trainer.released]
+    if not all(((value >= SMALLEST) & (value <= LARGEST)).all() for value in thresholds):
+        raise RefDPError("checkpoint: released thresholds out of range; it is damaged, start afresh")
+    if trainer.lr_state and not 0 <= float(state["lr/factor"]) <= 1:
+        raise RefDPError("checkpoint: lr/factor out of [0, 1]; it is damaged, start afresh")
+    if not state[root_name].any() and not trainer.streams.seed_is_known:
+        raise RefDPError(f"checkpoint: {root_name} is 0, which is no secret; it is damaged, start afresh")
     root = int.from_bytes(state[root_name].tobytes(), "little")
 
     def device(name: str) -> Any:

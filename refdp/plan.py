@@ -127,7 +127,8 @@ class Plan:
         sensitivity, noise = 0.0, self.count_noise_std
         if isinstance(self.clipper, AdaptiveClipper):
             sensitivity = self.clipper.count_sensitivity(len(self.sizes))
-        beside = (sensitivity / noise) ** 2 if noise else 0.0
+        with np.errstate(over="ignore"):
+            beside = float(np.float64(sensitivity / noise) ** 2) if noise else 0.0
         events: tuple[Release, ...] = self.sampler.events(self.schedule, taken, beside) if taken else ()
         if isinstance(self.clipper, AdaptiveClipper):
             events = tuple(QuantileEvent(e.noise, e.sampling, e.count, noise, sensitivity) for e in events)

@@ -101,7 +101,7 @@ def _counts(plan: Plan) -> str:
     counts = []
     if isinstance(plan.clipper, AdaptiveClipper):
         counts.append(f"counts of gradients below the clip norm (noise {plan.count_noise_std:.4g}), ")
-    if isinstance(plan.lr_schedule, PrivatePlateau):
+    if isinstance(plan.lr_schedule, PrivatePlateau) and plan.steps >= (plan.observe_every or 0):
         std = plan.lr_schedule.count_noise_std(plan.sampler.dataset_size)
         counts.append(f"counts of training records predicted right (noise {std:.4g}), ")
     return "".join(counts)

@@ -23,8 +23,24 @@ from refdp.accounting.schedules import Schedule
 
 
 def prefix(ledger: Ledger, steps: int) -> Ledger:
-    """The ledger of the first ``steps`` counts (a count of a shuffled event is all its epochs)."""
+    """The ledger of the first ``steps`` counts (a count of a shuffled event is all its epochs).
+
+    Raises:
+        AccountingError: counts alone, on the full batch, stand behind other steps. Trainers list such counts
+            (accuracies that a learning rate follows) behind all steps, whenever they were made, so their place in time
+            is not known here; a plan's ``ledger(steps)`` knows it.
+    """
     left = _checks.whole("steps", steps)
+    total = sum(event.count for event in ledger.events)
+    alone = [
+        event.noise is None and event.mechanism == "quantile" and event.sampling.scheme == "full-batch"
+        for event in ledger.events
+    ]
+    if left < total and any(alone[1:]):
+        raise AccountingError(
+            f"steps = {steps}: the ledger has counts behind its other steps, and not when they were made; ask the plan "
+            "that wrote it for its ledger after that many steps"
+        )
     taken = []
     for event in ledger.events:
         if left == 0:

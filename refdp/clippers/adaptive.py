@@ -50,8 +50,8 @@ class AdaptiveClipper(Clipper):
         quantile: gamma, the share of norms that should be below the threshold.
         rate: eta of the geometric update.
         count_noise: standard deviation of the noise on each count. If neither it nor ``share`` is given: B / 20, or
-            more where the counts would take above 5 % of 1 / z^2.
-        share: instead of count_noise, the part of 1 / z^2 that goes to the counts, z the joint noise multiplier.
+            more where the counts would take above 5 % of 1 / (joint multiplier)^2.
+        share: instead of count_noise, the part of 1 / (joint multiplier)^2 that goes to the counts, where r_t = 1.
         min_clip_norm, max_clip_norm: ends of the range that thresholds stay in.
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -100,7 +101,7 @@ class Mechanism(ABC):
             )
         self._multipliers = self.plan.schedule(self.noise_multiplier).noise_multipliers()
         self._rng = np.random.default_rng(seed)
-        self._next = 0
+        self._next, self._process = 0, os.getpid()
 
     @abstractmethod
     def clipping(self, max_grad_norm: float, epochs: int) -> Clipper:
@@ -176,6 +177,11 @@ class Mechanism(ABC):
     def _check_step(self, step: int, epoch: int) -> None:
         whole(step=step, epoch=epoch)
         plan = self.plan
+        if os.getpid() != self._process:
+            raise BudgetError(
+                f"{type(self).__name__}: made in another process: a forked copy would release the same noise and spend "
+                "the budget once more; make a new one for a new run"
+            )
         if step >= plan.steps:
             raise BudgetError(
                 f"step = {step}: beyond the {plan.steps:,} steps ({plan.epochs} epochs of {plan.steps_per_epoch}) that "

@@ -22,7 +22,7 @@ def add_gaussian_noise(
     seed: np.random.SeedSequence | HostNormal,
     dtype: type,
 ) -> Array:
-    """The released sum, float64 [D].
+    """The released sum, float64 [D]; noise is scaled in float64, whatever type it was drawn in.
 
     Args:
         clipped_sum: [D].
@@ -34,4 +34,4 @@ def add_gaussian_noise(
     """
     size = clipped_sum.size
     draws = backend.asarray(seed(size)) if callable(seed) else backend.normal(seed, size, dtype)
-    return clipped_sum + (noise_multiplier * bound) * draws
+    return clipped_sum + (noise_multiplier * bound) * draws.astype(backend.xp.float64)

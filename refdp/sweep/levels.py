@@ -14,6 +14,7 @@ from typing import Any
 from refdp.accounting import AccountingError, Bounds
 from refdp.config import RunConfig, build
 from refdp.data import Dataset, load
+from refdp.errors import BudgetError
 from refdp.plan import Plan
 
 Cost = tuple[str | None, float | None, float | None]
@@ -44,7 +45,7 @@ class Levels:
 
     def __init__(self) -> None:
         self._plans: dict[Any, Plan] = {}
-        self._scales: dict[Any, float] = {}
+        self._scales: dict[tuple[float, float], list[tuple[float, str]]] = {}
         self._bounds: dict[Any, Bounds] = {}
 
     def plan(self, config: RunConfig) -> Plan:
@@ -56,20 +57,24 @@ class Levels:
         return self._plans[key]
 
     def scale(self, config: RunConfig) -> float:
-        """The noise multiplier: the run's own, or the least one that keeps its target epsilon."""
+        """The noise multiplier: the run's own, or the least one that keeps its target epsilon.
+
+        One that another rule was given is taken over where, at it, this rule's ledger is the very same.
+        """
         if config.noise_multiplier is not None:
             return config.noise_multiplier
         assert config.target_epsilon is not None
         plan = self.plan(config)
-        key = _text(plan), _text(plan.with_scale(2.0)), config.target_epsilon
-        if key not in self._scales:
-            try:
-                self._scales[key] = plan.calibrated(config.target_epsilon).schedule.scale
-            except AccountingError as error:
-                raise AccountingError(
-                    f"clipping {config.clipping}: {error}; or leave this rule out"
-                ) from None
-        return self._scales[key]
+        known = self._scales.setdefault((config.target_epsilon, plan.delta), [])
+        for scale, ledger in known:
+            if _text(plan.with_scale(scale)) == ledger:
+                return scale
+        try:
+            solved = plan.calibrated(config.target_epsilon)
+        except AccountingError as error:
+            raise AccountingError(f"clipping {config.clipping}: {error}; or leave this rule out") from None
+        known.append((solved.schedule.scale, _text(solved)))
+        return solved.schedule.scale
 
     def bounds(self, config: RunConfig) -> Bounds:
         """Both bounds on epsilon of a run whose noise multiplier is known."""
@@ -96,6 +101,11 @@ def solve_levels(runs: list[RunConfig]) -> tuple[list[RunConfig], dict[Cost, Bou
         if config.clipping is not None:
             solved = replace(config, noise_multiplier=levels.scale(config))
             if cost_key(solved) not in bounds:
-                bounds[cost_key(solved)] = levels.bounds(solved)
+                bounds[cost_key(solved)] = found = levels.bounds(solved)
+                target = config.target_epsilon
+                if target is not None and (found.upper is None or found.upper > target):
+                    raise BudgetError(
+                        f"clipping {config.clipping}: target_epsilon = {target!r}: its run would cost {found.upper!r}"
+                    )
         ready.append(solved)
     return ready, bounds

@@ -82,3 +82,12 @@ def test_views_of_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     found = capsys.readouterr()
     assert "WARNING: --seed 1 on real data" in found.err
     assert "averaged, before clipping, over 3 views of the record" in found.out
+
+
+@pytest.mark.parametrize("share", ["0.999", "1e-12"])
+def test_next_to_no_noise_with_a_share_for_the_counts(
+    share: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    private = ["--noise-multiplier", "1e-200", "--clipping", f"quantile:share={share}"]
+    assert run([*SMALL, *private, "--json", "--output", str(tmp_path / "run")]) == 0
+    assert json.loads(capsys.readouterr().out)["epsilon"]["upper"] == "inf"

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import refdp.cli.train  # noqa: F401  (bound before anything is patched)
 from refdp.cli import run
 
 RUN = ["train", "--dataset", "gaussian-clusters", "--epochs", "2", "--noise-multiplier", "2"]

@@ -237,3 +237,11 @@ def test_each_module_has_a_class_of_the_benchmarks_name() -> None:
         assert cls.__name__ == "DPMechanism"
         assert cls.__module__.startswith("refdp.dpmechanism.")
         assert issubclass(cls, base_module.Mechanism)
+
+
+def test_a_forked_copy_releases_nothing() -> None:
+    """It would have the same noise as its parent."""
+    mechanism = make()
+    mechanism._process += 1  # as if made by another process
+    with pytest.raises(BudgetError, match="made in another process"):
+        mechanism.clip_and_noise([np.zeros((1, 3))], 0, 0)

@@ -25,6 +25,7 @@ from refdp.noise import NOISE_SOURCES, add_gaussian_noise
 from refdp.noise.secure import SecureStreams
 from refdp.rng import Streams
 
+PURPOSES = ("init", "sampling", "noise", "counts", "accuracy", "views")
 ROOT = 2**255 + 12345
 KEY, NOISE = SecureStreams.key, SecureStreams.noise
 
@@ -68,11 +69,8 @@ def check_keys() -> None:
     """Keyed BLAKE2b, another key for every root, purpose and step."""
     streams = SecureStreams(ROOT, seed_is_known=False)
     roots = [streams, SecureStreams(ROOT + 1, seed_is_known=False)]
-    keys = {
-        one.key(purpose, step)
-        for one, purpose, step in itertools.product(roots, ("init", "sampling", "noise"), range(300))
-    }
-    assert len(keys) == 2 * 3 * 300, "a key is shared"
+    keys = {one.key(purpose, step) for one, purpose, step in itertools.product(roots, PURPOSES, range(300))}
+    assert len(keys) == 2 * len(PURPOSES) * 300, "a key is shared"
     expected = hashlib.blake2b(
         b"noise:" + (7).to_bytes(8, "little"),
         digest_size=32,
@@ -84,8 +82,17 @@ def check_keys() -> None:
 
 def check_draws() -> None:
     """N(0, 1), fresh in every coordinate and step, nothing of the other streams, the same when asked again."""
+    for purpose in ("noise", "counts", "accuracy"):
+        check_normal(purpose)
+
+
+def check_normal(purpose: str) -> None:
+    """Of one purpose."""
     streams = SecureStreams(ROOT, seed_is_known=False)
-    draws = np.array([streams.noise(t)(4000) for t in range(30)])
+    of = getattr(streams, purpose)
+    draws = np.array([of(t)(4000) for t in range(30)])
+    expected = secure.chacha(streams.key(purpose, 7)).standard_normal((4, 4000)).sum(axis=0) / 2
+    np.testing.assert_allclose(draws[7], expected, rtol=1e-12, err_msg=f"{purpose}: not under its own key")
     assert stats.kstest(draws.ravel(), "norm").pvalue > 1e-3, "not N(0, 1)"
     assert abs(draws.std() - 1) < 5 / np.sqrt(2 * draws.size)
     correlations = np.corrcoef(draws)[np.triu_indices(30, 1)]
@@ -95,7 +102,7 @@ def check_draws() -> None:
     sampled = streams.sampling(3).standard_normal((4, 4000)).sum(axis=0)
     assert abs(np.corrcoef(sampled, draws[3])[0, 1]) < 0.1, "noise and batches share a stream"
     assert draws.dtype == np.float64
-    np.testing.assert_array_equal(streams.noise(3)(4000), draws[3])
+    np.testing.assert_array_equal(of(3)(4000), draws[3])
 
 
 @pytest.mark.parametrize("check", [check_cipher, check_keys, check_draws])
@@ -226,3 +233,69 @@ def test_samplers_take_either_source() -> None:
     other = dataclasses.replace(streams, root=ROOT - 1)
     poisson = samplers.create("poisson", dataset_size=500, batch_size=10)
     assert not np.array_equal(poisson.batch(0, streams).indices, poisson.batch(0, other).indices)
+
+
+def check_reproducible_streams() -> None:
+    """Every purpose and step of the reproducible source has a seed of its own, and asks for it anew."""
+    asked: list[tuple[int, ...]] = []
+
+    class Watched(Streams):
+        def _sequence(self, *key: int) -> np.random.SeedSequence:
+            asked.append(key)
+            return super()._sequence(*key)
+
+    streams = Watched(ROOT, seed_is_known=True)
+    streams.init()
+    for step in range(3):
+        for purpose in PURPOSES[1:]:
+            found = getattr(streams, purpose)(step)
+            if callable(found):
+                np.testing.assert_array_equal(found(5), found(5))
+                asked.pop()
+    assert len(asked) == len(set(asked)) == 1 + 3 * 5, "two purposes share a stream"
+
+
+def test_no_two_purposes_share_a_stream() -> None:
+    check_reproducible_streams()
+
+
+@pytest.mark.parametrize("purpose", ["counts", "accuracy"])
+@pytest.mark.parametrize("as_purpose", ["noise", "counts", "accuracy", "sampling"])
+def test_a_shared_stream_is_caught(purpose: str, as_purpose: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if purpose == as_purpose:
+        pytest.skip("its own")
+    index = {"sampling": 1, "noise": 2, "counts": 3, "accuracy": 4}[as_purpose]
+    monkeypatch.setattr(
+        Streams,
+        purpose,
+        lambda self, step: lambda size: np.random.default_rng(self._sequence(index, step)).random(size),
+    )
+    with pytest.raises(AssertionError, match="share a stream"):
+        check_reproducible_streams()
+
+
+def silent(patch: pytest.MonkeyPatch, purpose: str) -> None:
+    """No noise at all."""
+    patch.setattr(SecureStreams, purpose, lambda self, step: np.zeros)
+
+
+def under_the_noise_key(patch: pytest.MonkeyPatch, purpose: str) -> None:
+    """The gradient's noise, used twice."""
+    patch.setattr(SecureStreams, purpose, lambda self, step: self._four_fold("noise", step))
+
+
+def the_same_each_step(patch: pytest.MonkeyPatch, purpose: str) -> None:
+    """Drawn once for all steps."""
+    patch.setattr(SecureStreams, purpose, lambda self, step: self._four_fold(purpose, 7))
+
+
+@pytest.mark.parametrize("purpose", ["counts", "accuracy"])
+@pytest.mark.parametrize("fault", [silent, under_the_noise_key, the_same_each_step])
+def test_faults_of_the_secure_counts_are_caught(
+    fault: Any, purpose: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_randomgen()
+    check_normal(purpose)
+    fault(monkeypatch, purpose)
+    with pytest.raises(AssertionError):
+        check_normal(purpose)

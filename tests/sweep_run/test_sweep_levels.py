@@ -13,7 +13,7 @@ from refdp.accounting import Bounds, Ledger
 from refdp.cli import run
 from refdp.clippers import clippers
 from refdp.config import build
-from refdp.errors import RefDPError
+from refdp.errors import BudgetError, RefDPError
 from refdp.plan import Plan
 from refdp.sweep.grid import Grid, make_grid
 from refdp.sweep.levels import Levels, solve_levels
@@ -188,3 +188,22 @@ def test_a_target_out_of_one_rules_reach_is_refused_with_its_name(
     assert "clipping quantile:count_noise=0.5: target_epsilon = 1.0: out of reach" in error
     assert len(error.splitlines()) == 1
     assert not (tmp_path / "a").exists()
+
+
+def test_a_rule_that_is_another_up_to_some_noise_only_keeps_its_target() -> None:
+    """quantile's default count noise is B / 20 at small multipliers, as count_noise=10 is throughout; not above."""
+    rules = ["quantile", "quantile:count_noise=10"]
+    for order in (rules, rules[::-1]):
+        _, runs, bounds = solve(order, target_epsilons=[0.4], batch_size=200, epochs=2)
+        for config in runs:
+            if config.clipping is not None:
+                upper = bounds[config.clipping, config.clip_norm, config.noise_multiplier].upper
+                assert 0.39 < upper <= 0.4, config.clipping
+
+
+def test_a_run_above_its_target_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever made its noise too little."""
+    scale = Levels.scale
+    monkeypatch.setattr(Levels, "scale", lambda self, config: 0.9 * scale(self, config))
+    with pytest.raises(BudgetError, match=r"target_epsilon = 3\.0: its run would cost"):
+        solve(["flat"], target_epsilons=[3.0])

@@ -6,6 +6,7 @@ multiplied by ``reduction``, not below ``lowest``, and the count starts again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -52,7 +53,7 @@ class Plateau(LearningRateSchedule):
 
     def initial(self) -> State:
         """Before the first observation."""
-        return {"best": 0.0, "waited": 0.0, "factor": 1.0}
+        return {"best": -math.inf, "waited": 0.0, "factor": 1.0}
 
     def observed(self, state: Mapping[str, float], accuracy: float) -> State:
         """The state after one more accuracy."""
