@@ -42,7 +42,6 @@ def test_a_fault_is_found_saved_and_replayed(
     document = json.loads(capsys.readouterr().out)
     check_schema("mechanism-audit", document, "answer")
     assert document["verdict"] == "violated"
-    assert document["seconds"] < 20  # of 60; about 2 on a quiet machine
     assert float(document["factor"]) >= LEAST.get(name, 1)
     assert any("--divisor realised" in note for note in document["notes"]) == (name == "RealisedDivisor")
     found = {one["check"]: one for one in document["findings"]}
