@@ -92,9 +92,8 @@ class Network:
         losses, dy = loss.cross_entropy(xp, logits, labels)
         for index in range(len(self.layers) - 1, self._first - 1, -1):
             name, layer = self.layers[index]
-            layer.per_sample_gradients(xp, caches[index], dy, self._gradient_views(name, layer, out))
-            if index > self._first:
-                dy = layer.input_gradient(xp, self._parameter_views(name, layer, theta), caches[index], dy)
+            params, rows = self._parameter_views(name, layer, theta), self._gradient_views(name, layer, out)
+            dy = layer.backward(xp, params, caches.pop(), dy, rows, index > self._first)
         return losses
 
     def to_framework(self, theta: np.ndarray) -> dict[str, np.ndarray]:

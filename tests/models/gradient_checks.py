@@ -10,14 +10,28 @@ DATA = {
     "mlp:activation=tanh": ((10,), 5),
     "mnistnet": ((28, 28, 1), 10),
     "mnistnet:activation=tanh": ((28, 28, 1), 10),
+    "cifar10net": ((8, 8, 3), 10),
+    "resnet20:groups=1/2/2/4": ((6, 5, 3), 10),
+    "resnet20:groups=2,standardisation=scaled,activation=tanh": ((5, 6, 1), 4),
+    "wrn-16-4:groups=4/2/2/4": ((5, 6, 3), 10),
+    "wrn-16-4:groups=2,standardisation=scaled,activation=tanh": ((6, 6, 2), 4),
 }
+SMALL = {"widths": (4, 6, 8, 12), "blocks": 2}  # residual networks small enough for finite differences
 SPECS = tuple(DATA)
+
+
+def build(spec, input_shape, num_classes):
+    """The network of that name; of the residual ones a small version."""
+    model = models.create(spec)
+    if hasattr(model, "of_size"):
+        return model.of_size(input_shape, num_classes, **SMALL)
+    return model.build(input_shape, num_classes)
 
 
 def problem(spec, batch, dtype=np.float64, seed=0):
     """A network with parameters, inputs and labels."""
     input_shape, num_classes = DATA[spec]
-    network = models.create(spec).build(input_shape, num_classes)
+    network = build(spec, input_shape, num_classes)
     generator = np.random.default_rng(seed)
     theta = network.initialise(generator, dtype=dtype)
     x = generator.standard_normal((batch, *input_shape)).astype(dtype)

@@ -24,7 +24,7 @@ def loss_of(network, theta, x, labels):
 
 
 def test_names_and_parameter_counts():
-    assert models.names() == ("mlp", "mnistnet")
+    assert models.names() == ("cifar10net", "mlp", "mnistnet", "resnet20", "wrn-16-4")
     mlp = models.create("mlp").build((10,), 5)
     mnistnet = models.create("mnistnet").build((28, 28, 1), 10)
     assert mlp.size == 1_029
@@ -52,7 +52,7 @@ def test_gradients_equal_finite_differences(spec):
     np.testing.assert_allclose(losses, loss_of(network, theta, x, labels), rtol=1e-12)
 
     generator = np.random.default_rng(1)
-    directions = list(generator.standard_normal((5, network.size)))
+    directions = list(generator.standard_normal((5, network.size)) / np.sqrt(network.size))  # of length 1
     # One parameter at a time too, taken from every weight and every bias.
     for where, _ in network.parameters.values():
         for index in generator.integers(where.start, where.stop, size=4):
@@ -218,7 +218,7 @@ def test_wrong_shapes_are_refused(act, text):
         (lambda: models.create("mlp:hidden=0"), "hidden = 0: must be a whole number >= 1"),
         (lambda: models.create("mlp:activation=gelu"), "activation = 'gelu': must be one of relu, tanh"),
         (lambda: models.create("mnistnet:activation=x"), "must be one of relu, tanh"),
-        (lambda: models.create("resnet"), "unknown model 'resnet': choose one of mlp, mnistnet"),
+        (lambda: models.create("resnet"), "unknown model 'resnet': choose one of cifar10net, mlp, mnistnet"),
         (
             lambda: Network([("a", Linear(2, 3))], (2,), 4),
             r"num_classes = 4: the layers give \(3,\) per sample",

@@ -47,6 +47,19 @@ class Layer(ABC):
         """Write d loss_b / d param, for each sample b, into out[name] of shape [B, *parameter_shape]."""
         return
 
+    def backward(
+        self,
+        xp: Any,
+        params: dict[str, Array],
+        cache: Any,
+        dy: Array,
+        out: dict[str, Array],
+        wants_input: bool,
+    ) -> Array | None:
+        """Both backward passes at once, for layers where they share work: dx where it is wanted, else None."""
+        self.per_sample_gradients(xp, cache, dy, out)
+        return self.input_gradient(xp, params, cache, dy) if wants_input else None
+
 
 def uniform_fan_in(
     shapes: dict[str, tuple[int, ...]], fan_in: int, generator: np.random.Generator

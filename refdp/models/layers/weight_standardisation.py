@@ -1,0 +1,69 @@
+"""Weight standardisation: a filter is used with its mean taken off and its length fixed.
+
+For one filter W of N weights (N = kernel² · channels in), u = W - mean(W):
+
+    unbiased  V = u / (s + 1e-5),  s = sqrt(|u|² / (N - 1))          Qiao et al. 2019, arXiv 1903.10520, as in
+              dW = (dV - mean(dV)) / (s + 1e-5)                      PyTorch's std: the 1e-5 is outside the root
+                   - u <dV, u> / ((s + 1e-5)² s (N - 1))
+    scaled    V = gain · r u,  r = 1 / sqrt(max(|u|², 1e-4))         De et al. 2022, arXiv 2204.13650: |u|² is
+              dW = gain r (dV - mean(dV)) - gain r³ u <dV, u>        N times the biased variance; the last term
+              dgain = r <dV, u>                                      only where |u|² > 1e-4
+
+Both are dW = scale (dV - mean(dV)) - slope <dV, u>: linear in dV, with the same scale and slope for every
+sample, because W does not depend on the data. So a sample's dW is this map of its dV, and standardisation
+costs no privacy. A constant filter (u = 0) gives V = 0 and dW = scale (dV - mean(dV)), as in PyTorch.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from refdp.backend import Array
+
+EPS = 1e-5
+FLOOR = 1e-4
+VARIANTS = ("unbiased", "scaled")
+
+
+class Standardised(NamedTuple):
+    """The filters V [O, N] as used, and what maps their gradients back; see above."""
+
+    weight: Array  # V [O, N]
+    centred: Array  # u [O, N]
+    scale: Array  # [O]
+    slope: Array  # [O, N]
+    reciprocal: Array  # r [O], for the gain
+
+
+def unbiased(xp: Any, weight: Array) -> Standardised:
+    """W [O, N], N >= 2."""
+    centred = weight - weight.mean(axis=1, keepdims=True)
+    freedom = weight.shape[1] - 1
+    std = xp.sqrt((centred * centred).sum(axis=1, keepdims=True) / freedom)
+    scale = 1 / (std + EPS)
+    positive = xp.where(std > 0, std, 1.0)  # where std = 0, so is the slope: the limit, and PyTorch's choice
+    slope = centred / positive * (scale * scale / freedom)
+    return Standardised(centred * scale, centred, scale[:, 0], slope, scale[:, 0])
+
+
+def scaled(xp: Any, weight: Array, gain: Array) -> Standardised:
+    """W [O, N], gain [O]."""
+    centred = weight - weight.mean(axis=1, keepdims=True)
+    square = (centred * centred).sum(axis=1, keepdims=True)
+    reciprocal = 1 / xp.sqrt(xp.maximum(square, FLOOR))
+    scale = gain[:, None] * reciprocal
+    slope = xp.where(square > FLOOR, scale * reciprocal * reciprocal * centred, 0.0)
+    return Standardised(centred * scale, centred, scale[:, 0], slope, reciprocal[:, 0])
+
+
+def pull_back(xp: Any, used: Standardised, gradients: Array) -> Array:
+    """Turn dV [B, O, N] into dW in place; returns <dV, u> [B, O]."""
+    size = gradients.shape[2]
+    # Both inner products in one pass: [O, B, N] times [O, N, 2]. Both corrections in another: times [O, 2, N].
+    ones = xp.ones_like(used.centred)
+    basis = xp.stack([ones * (used.scale / size)[:, None], used.centred], axis=2)
+    products = xp.matmul(gradients.transpose(1, 0, 2), basis)
+    corrections = xp.matmul(products, xp.stack([ones, used.slope], axis=1))
+    gradients *= used.scale[:, None]
+    gradients -= corrections.transpose(1, 0, 2)
+    return products[:, :, 1].T
