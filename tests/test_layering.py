@@ -30,6 +30,7 @@ ALLOWED = {
     "dpmechanism": LEAVES | {"accounting", "clippers", "noise"},
     "audit": LEAVES | {"accounting"},
     "crosscheck": LEAVES | {"accounting"},
+    "replay": LEAVES | {"data", "models", "accounting", "config", "sweep"},
 }
 DEVICE_CODE = ("models", "gradients", "clippers", "noise", "optimizers", "engine")
 

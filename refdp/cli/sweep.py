@@ -66,10 +66,23 @@ def _start(path: Path, resume: bool, options: dict[str, Any], ctx: click.Context
                     f"{flag} {value!r}: the sweep was made with {stored.get(name)!r}; leave it out"
                 )
         return found
-    grid = make_grid(options)
+    grid = _replayed(options) if options["replay"] else make_grid(options)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise RefDPError(f"--output {str(path)!r}: exists and is not empty; choose another, or use --resume")
     return grid
+
+
+def _replayed(options: dict[str, Any]) -> Grid:
+    """The grid of the published program that ``--replay`` names; it leaves nothing to choose."""
+    from refdp.replay.s1 import s1_grid
+
+    for name, value in options.items():
+        if value is not None and name != "replay":
+            flag = "--" + name.replace("_", "-")
+            raise RefDPError(
+                f"{flag} {value!r}: --replay {options['replay']} runs a published program as it is; leave it out"
+            )
+    return s1_grid()
 
 
 def _validate(directory: str, output: Output) -> int:
@@ -112,6 +125,9 @@ def _validate(directory: str, output: Output) -> int:
 )
 @click.option("--augmentation", type=Name(), help="Views of each record, as in train [default: none].")
 @click.option("--iterates", type=Name(), help="Weights averaged over, as in train [default: the last].")
+@click.option(
+    "--replay", type=click.Choice(["s1"]), help="A published program's own runs, its random numbers included."
+)
 @click.option("--jobs", type=COUNT, help="Processes [default: the cores there are].")
 @click.option("--output", metavar="DIR", help="Sweep directory [default: runs/sweep-DATE].")
 @click.option("--resume", is_flag=True, help="Go on with the sweep in --output.")
@@ -124,6 +140,7 @@ def sweep(ctx: click.Context, **options: Any) -> int:
     \b
     refdp sweep                            7 noise multipliers x 3 clip norms x 3 seeds, and 3 baselines
     refdp sweep --sampling fixed-order     the same with batches that get no amplification
+    refdp sweep --replay s1                the published program's own 66 accuracies, beside its claims
     refdp sweep --dataset mnist --data-dir DIR --target-epsilons 1,3,8 --clip-norms 0.1 --seeds 1
     """
     flags = {name: options.pop(name) for name in _NOT_GRID}
@@ -158,12 +175,22 @@ def _run(
     missing = [config for config in runs if run_key(record_of(config, None, 0.0, 0.0)) not in ended]
     begun = time.perf_counter()
     with _progress(len(runs), len(runs) - len(missing), output.quiet) as listener:
-        for record in run_grid(missing, bounds, jobs):
+        for record in _records(grid, missing, bounds, jobs):
             append_run(path / "runs.jsonl", record)
             done.append(record)
             listener(record)
     output.say(f"{len(missing)} runs trained in {time.perf_counter() - begun:.1f} s")
     return _report(path, grid, done, output)
+
+
+def _records(
+    grid: Grid, runs: list[RunConfig], bounds: dict[Cost, Bounds], jobs: int
+) -> Iterator[dict[str, Any]]:
+    if grid.replay is None:
+        return run_grid(runs, bounds, jobs)
+    from refdp.replay.records import replay_grid
+
+    return replay_grid(runs, bounds)
 
 
 def _report(path: Path, grid: Grid, records: list[dict[str, Any]], output: Output) -> int:
@@ -176,11 +203,19 @@ def _report(path: Path, grid: Grid, records: list[dict[str, Any]], output: Outpu
     summary = summarise(config, records)
     write_json(path / "summary.json", summary)
     pictures = draw_all(path, config, summary)
+    found: dict[str, Any] = {}
+    if grid.replay is not None:
+        from refdp.replay.records import comparison, replay_table
+
+        found = {"replay": comparison(records)}
     if output.as_json:
-        output.answer({**summary, "output": str(path), "pictures": [str(p) for p in pictures]}, "")
+        places = {"output": str(path), "pictures": [str(p) for p in pictures]}
+        output.answer({**summary, **places, **found}, "")
         return 0
     console = Console()
-    if console.is_terminal:
+    if found:
+        click.echo(replay_table(summary, found["replay"]) + "\n")
+    elif console.is_terminal:
         console.print(sweep_table(summary, console.width))
     else:
         click.echo(plain_table(summary))

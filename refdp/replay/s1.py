@@ -24,6 +24,7 @@ from refdp.models import models
 from refdp.models.network import Network
 from refdp.replay.published import CLIP_NORMS, NOISE_MULTIPLIERS, SEEDS
 from refdp.replay.torch_generator import TorchGenerator
+from refdp.sweep.grid import Grid
 from refdp.sweep.mlps import Mlps
 
 BATCH, EPOCHS, RATE = 64, 20, 0.1
@@ -46,6 +47,29 @@ def all_runs() -> list[Run]:
     return [Run(0.0, None, seed) for seed in SEEDS] + grid
 
 
+def s1_grid() -> Grid:
+    """The same runs as a sweep of refdp's: what their true epsilons are computed from."""
+    return Grid(
+        dataset="gaussian-clusters",
+        data_dir=None,
+        model="mlp",
+        sampling="fixed-order",
+        neighboring="zero-out",
+        delta=1e-5,
+        batch_size=BATCH,
+        epochs=EPOCHS,
+        learning_rate=RATE,
+        optimizer="sgd",
+        lr_schedule="constant",
+        noise_multipliers=list(NOISE_MULTIPLIERS),
+        target_epsilons=None,
+        clippings=["flat"],
+        clip_norms=list(CLIP_NORMS),
+        seeds=list(SEEDS),
+        replay="s1",
+    )
+
+
 def initial_weights(network: Network, generator: TorchGenerator) -> np.ndarray:
     """Every tensor uniform in +-1 / sqrt(fan-in of its layer): float32 [D]."""
     drawn = []
@@ -55,9 +79,15 @@ def initial_weights(network: Network, generator: TorchGenerator) -> np.ndarray:
     return np.concatenate(drawn)
 
 
-def step_noise(network: Network, generator: TorchGenerator) -> np.ndarray:
-    """One step's standard normals, a draw for each tensor: float32 [D]."""
-    return np.concatenate([generator.normal(math.prod(network.parameters[name].shape)) for name in TENSORS])
+def step_noise(network: Network, generators: list[TorchGenerator]) -> np.ndarray:
+    """One step's standard normals of each seed, a draw for each tensor: float32 [S, D]."""
+    sizes = [math.prod(network.parameters[name].shape) for name in TENSORS]
+    return np.stack([np.concatenate([own.normal(size) for size in sizes]) for own in generators])
+
+
+def noised_mean(summed: np.ndarray, stds: np.ndarray, noise: np.ndarray, size: int) -> np.ndarray:
+    """What is released of a batch of ``size`` records: float32 [R, D]; stds [R, 1] are those of the sum's noise."""
+    return (summed / size).astype(np.float32) + (stds / size).astype(np.float32) * noise
 
 
 def replay(
@@ -83,16 +113,14 @@ def replay(
     norms = np.array([[math.inf if run.clip_norm is None else run.clip_norm] for run in chosen])
     stds = np.array([[run.noise_multiplier * (run.clip_norm or 0.0)] for run in chosen])
     keep = np.zeros(len(chosen), dtype=bool)  # s1 has no rule for gradients that are not finite
+    starts = range(0, train_x.shape[1], BATCH)
+    batches = [(train_x[:, s : s + BATCH][place], train_y[:, s : s + BATCH][place]) for s in starts]
     sums: Callable[..., np.ndarray] = mlps.explicit_sums if explicit else mlps.sums
     for _ in range(epochs):
         for generator in generators:
             generator.data_loader()
-        for start in range(0, train_x.shape[1], BATCH):
-            batch = slice(start, start + BATCH)
-            x, y = train_x[:, batch][place], train_y[:, batch][place]
-            size = x.shape[1]
-            noise = np.stack([step_noise(mlps.network, generator) for generator in generators])[place]
+        for x, y in batches:
             summed = sums(theta, x, y, lambda n: np.minimum(1.0, norms / (n + 1e-12)), keep)
-            gradient = (summed / size).astype(np.float32) + (stds / size).astype(np.float32) * noise
-            theta = theta - np.float32(RATE) * gradient
+            noise = step_noise(mlps.network, generators)[place]
+            theta = theta - np.float32(RATE) * noised_mean(summed, stds, noise, x.shape[1])
     return mlps.hits(theta, test_x[place], test_y[place]).tolist(), theta

@@ -5,7 +5,7 @@ in this order:
 
 uniform, float32        u = (w mod 2^24) 2^-24 in [0, 1), then low + u (high - low)
 normal, 16 or more      fill with uniforms; each block of 16 holds u_1..u_8, v_1..v_8 and becomes
-                        r_i cos(2 pi v_i) (i = 1..8), then r_i sin(2 pi v_i), with r_i = sqrt(-2 ln(1 - u_i)), in float32;
+                        r_i cos(2 pi v_i), i = 1..8, then r_i sin(2 pi v_i), r_i = sqrt(-2 ln(1 - u_i)), in float32;
                         if the size is no multiple of 16, the last 16 values are drawn afresh
 normal, fewer           in float64, one by one: two uniforms of 53 bits, the angle's first; the cosine is the value,
                         the sine is kept for the next value asked for this way

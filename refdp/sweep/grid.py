@@ -30,6 +30,7 @@ class Grid:
         noise_multipliers or target_epsilons: the noise levels; exactly one of the two is given.
         schedule: noise schedule of every run, NAME:param=value,...; a noise multiplier is its scale.
         augmentation, iterates: how a record's gradient is built in every run, baselines too; None as in RunConfig.
+        replay: the published program that the runs are a replay of; None for refdp's own.
 
     A further choice for the whole sweep is a field here, a name in ``records.CHOICES``, a property in
     schemas/sweep-config.json and an option in cli/sweep.py.
@@ -56,6 +57,7 @@ class Grid:
     schedule: str = "constant"
     augmentation: str | None = None
     iterates: str | None = None
+    replay: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """What ``config.json`` of a sweep directory holds; the level list that is not used is left out."""

@@ -24,7 +24,7 @@ from refdp.models.network import Network
 Scales = Callable[[np.ndarray], np.ndarray]
 """Norms float64 [R, B] -> scales [R, B]; a norm that is no finite number comes as 0."""
 
-_ROWS = 2**22  # hidden values held at once: R * B * H
+_HIDDEN_VALUES = 2**16  # of one run, held at once
 
 
 def is_mlp(network: Network) -> bool:
@@ -58,25 +58,25 @@ class Mlps:
         return theta[:, where].reshape(len(theta), *shape)
 
     def _forward(self, theta: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """x [R or 1, B, F] -> hidden values [R, B, H], logits [R, B, K]."""
+        """x [R or 1, B, F] -> hidden values [R, B, H], logits [R, K, B]: sums over classes are then over long rows."""
         hidden = x @ self._view(theta, "fc1.weight").transpose(0, 2, 1)
         hidden += self._view(theta, "fc1.bias")[:, None]
         activation: Any = (lambda z, out: np.maximum(z, 0, out=out)) if self._relu else np.tanh
         activation(hidden, out=hidden)
-        logits = hidden @ self._view(theta, "fc2.weight").transpose(0, 2, 1)
-        logits += self._view(theta, "fc2.bias")[:, None]
+        logits = self._view(theta, "fc2.weight") @ hidden.transpose(0, 2, 1)
+        logits += self._view(theta, "fc2.bias")[:, :, None]
         return hidden, logits
 
-    def _parts(self, runs: int, rows: int) -> Iterator[slice]:
-        """A batch cut where its hidden values would be too many; a cut depends on nothing but its length."""
-        size = max(1, _ROWS // self._hidden // 64)
+    def _parts(self, rows: int) -> Iterator[slice]:
+        """A batch in parts of bounded size; the cuts do not depend on how many runs there are."""
+        size = max(1, _HIDDEN_VALUES // self._hidden)
         return (slice(start, start + size) for start in range(0, rows, size))
 
     def hits(self, theta: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """How many records each run predicts right, int64 [R]. Shapes as in ``sums``."""
         found = np.zeros(len(theta), dtype=np.int64)
-        for part in self._parts(len(theta), x.shape[1]):
-            predicted = self._forward(theta, x[:, part])[1].argmax(axis=2)
+        for part in self._parts(x.shape[1]):
+            predicted = self._forward(theta, x[:, part])[1].argmax(axis=1)
             found += (predicted == y[:, part]).sum(axis=1)
         return found
 
@@ -92,7 +92,7 @@ class Mlps:
             drop: bool [R]: runs in which a record whose gradient is not finite contributes nothing.
         """
         total = np.zeros(theta.shape)
-        for part in self._parts(len(theta), x.shape[1]):
+        for part in self._parts(x.shape[1]):
             total += self._part(theta, x[:, part], y[:, part], scales, drop)
         return total
 
@@ -101,25 +101,25 @@ class Mlps:
     ) -> np.ndarray:
         a, logits = self._forward(theta, x)
         e = loss_gradient(logits, y)
-        d = e @ self._view(theta, "fc2.weight")
+        d = e.transpose(0, 2, 1) @ self._view(theta, "fc2.weight")
         d *= (a > 0) if self._relu else 1 - a * a
         squares = (_squares(x) + 1) * _squares(d)
-        squares += (_squares(a) + 1) * _squares(e)
+        squares += (_squares(a) + 1) * _squares(e.transpose(0, 2, 1))
         norms = np.sqrt(squares)
         if not np.isfinite(norms).all():
             bad = ~np.isfinite(norms)
             norms[bad] = 0.0
             bad &= drop[:, None]
-            for values in (a, d, e):
+            for values in (a, d, e.transpose(0, 2, 1)):
                 values[bad] = 0.0
-        factors = scales(norms)[:, :, None]
-        d *= factors
-        e *= factors
+        factors = scales(norms).astype(theta.dtype, copy=False)
+        d *= factors[:, :, None]
+        e *= factors[:, None, :]
         total = np.empty_like(theta)
         self._view(total, "fc1.weight")[...] = d.transpose(0, 2, 1) @ x
         self._view(total, "fc1.bias")[...] = d.sum(axis=1)
-        self._view(total, "fc2.weight")[...] = e.transpose(0, 2, 1) @ a
-        self._view(total, "fc2.bias")[...] = e.sum(axis=1)
+        self._view(total, "fc2.weight")[...] = e @ a
+        self._view(total, "fc2.bias")[...] = e.sum(axis=2)
         return total
 
     def explicit_sums(
@@ -135,16 +135,18 @@ class Mlps:
         bad = ~np.isfinite(norms)
         norms[bad] = 0.0
         gradients[bad & drop[:, None]] = 0.0
-        return np.asarray((scales(norms)[:, None, :] @ gradients)[:, 0], dtype=np.float64)
+        return np.asarray(
+            (scales(norms).astype(theta.dtype, copy=False)[:, None, :] @ gradients)[:, 0], dtype=np.float64
+        )
 
 
 def loss_gradient(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """softmax - one-hot, in place of the logits [R, B, K]; see ``refdp.models.loss``."""
-    logits -= logits.max(axis=2, keepdims=True)
+    """softmax - one-hot, in place of the logits [R, K, B]; see ``refdp.models.loss``."""
+    logits -= logits.max(axis=1, keepdims=True)
     np.exp(logits, out=logits)
-    logits /= logits.sum(axis=2, keepdims=True)
-    logits -= y[:, :, None] == np.arange(logits.shape[2])
-    logits[np.abs(logits) < SMALLEST] = 0.0
+    logits /= logits.sum(axis=1, keepdims=True)
+    logits -= y[:, None, :] == np.arange(logits.shape[1])[:, None]
+    logits *= np.abs(logits) >= SMALLEST
     return logits
 
 

@@ -1,4 +1,4 @@
-"""Runs a grid: one process a core, each run recorded the moment it ends."""
+"""Runs a grid: small models as batches of models, the rest one by one; each run recorded the moment it ends."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from refdp.report import NO_PRIVACY
 from refdp.rng import Streams
 from refdp.sweep.levels import Cost, cost_key, dataset_of
 from refdp.sweep.records import CHOICES
+from refdp.sweep.vectorised import SMALL_WORK, batches_of, can_batch, run_batch, work_of
 
 Record = dict[str, Any]
 
@@ -36,7 +37,7 @@ def data_digest(runs: list[RunConfig]) -> str:
 
 
 def run_one(config: RunConfig) -> tuple[float, float]:
-    """Train one configuration whose noise is known; (test accuracy, seconds of training)."""
+    """Train one configuration whose noise is known, by the engine; (test accuracy, seconds of training)."""
     keep_freed_memory()
     plan, data = build(config, dataset_of(config))
     trainer = Trainer(plan, data, get_backend(config.backend), Streams.from_seed(config.seed), workers=1)
@@ -46,6 +47,11 @@ def run_one(config: RunConfig) -> tuple[float, float]:
             trainer.advance()
         seconds = time.perf_counter() - begun
         return trainer.accuracy(), seconds
+
+
+def run_together(configs: list[RunConfig]) -> list[tuple[float, float]]:
+    """The same for runs of one batch of models, or for one run of any kind."""
+    return run_batch(configs) if can_batch(configs[0]) else [run_one(config) for config in configs]
 
 
 def record_of(config: RunConfig, bounds: Bounds | None, accuracy: float, seconds: float) -> Record:
@@ -84,24 +90,33 @@ def _end_with_parent() -> None:
 def run_grid(runs: list[RunConfig], bounds: Mapping[Cost, Bounds], jobs: int) -> Iterator[Record]:
     """Records in the order in which the runs end; ``bounds`` holds the epsilon of each private run's cost key.
 
-    Results do not depend on ``jobs``.
+    Results do not depend on ``jobs``, nor on which other runs there are.
     """
 
-    def finished(config: RunConfig, result: tuple[float, float]) -> Record:
-        return record_of(config, None if config.clipping is None else bounds[cost_key(config)], *result)
+    def finished(batch: list[RunConfig], results: list[tuple[float, float]]) -> Iterator[Record]:
+        for config, result in zip(batch, results, strict=True):
+            yield record_of(config, None if config.clipping is None else bounds[cost_key(config)], *result)
 
-    jobs = min(jobs, len(runs))
-    if jobs <= 1:
-        for config in runs:
-            yield finished(config, run_one(config))
+    batches = batches_of(runs)
+    if min(jobs, len(batches)) <= 1 or _is_small(batches):
+        for batch in batches:
+            yield from finished(batch, run_together(batch))
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_with_parent) as pool:
-        waiting = {pool.submit(run_one, config): config for config in runs}
+    workers = min(jobs, len(batches))
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent) as pool:
+        waiting = {pool.submit(run_together, batch): batch for batch in batches}
         try:
             while waiting:
                 done, _ = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in done:
-                    yield finished(waiting.pop(future), future.result())
+                    yield from finished(waiting.pop(future), future.result())
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _is_small(batches: list[list[RunConfig]]) -> bool:
+    """Whether starting other processes would take longer than the runs."""
+    return all(can_batch(batch[0]) for batch in batches) and (
+        sum(len(batch) * work_of(batch[0]) for batch in batches) <= SMALL_WORK
+    )
