@@ -42,8 +42,14 @@ def problem(spec, batch, dtype=np.float64, seed=0):
 def gradients(network, theta, x, labels):
     """(losses, per-sample gradients); the matrix starts as NaN, so an entry left unwritten shows."""
     out = np.full((len(x), network.size), np.nan, dtype=theta.dtype)
-    losses = network.per_sample_gradients(np, theta, x, labels, out)
-    return losses, out
+    values = network.per_sample_gradients(np, theta, x, labels, out)
+    return values, out
+
+
+def losses(network, theta, x, labels):
+    """Cross-entropy written independently of refdp.models.loss."""
+    logits = network.logits(np, theta, x)
+    return np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(labels)), labels]
 
 
 def layer_problem(layer, input_shape, batch=3, seed=0):

@@ -9,7 +9,19 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from refdp.errors import RefDPError
-from refdp.models.layers import Conv2d, Flatten, Linear, MaxPool2d, Relu, Tanh
+from refdp.models.layers import (
+    AvgPool2d,
+    Conv2d,
+    Flatten,
+    GlobalAvgPool2d,
+    GroupNorm,
+    Linear,
+    MaxPool2d,
+    Relu,
+    Residual,
+    Tanh,
+    WsConv2d,
+)
 
 FEW = settings(max_examples=30, deadline=None, derandomize=True, database=None)
 SMALL = st.integers(1, 4)
@@ -26,8 +38,26 @@ SMALL = st.integers(1, 4)
         (Relu(), (4, 3)),
         (Tanh(), (4, 3)),
         (Flatten(), (2, 3, 4)),
+        (Conv2d(2, 3, kernel=3, padding=1, bias=False), (5, 6, 2)),
+        (WsConv2d(2, 3, kernel=3, stride=2, padding=1), (5, 6, 2)),
+        (WsConv2d(2, 3, kernel=1, stride=2, bias=True, standardisation="scaled"), (5, 6, 2)),
+        (GroupNorm(2, 6), (4, 3, 6)),
+        (GroupNorm(1, 3), (2, 2, 3)),
+        (GroupNorm(4, 4), (3, 2, 4)),
+        (AvgPool2d(size=2, stride=2), (5, 6, 2)),
+        (AvgPool2d(size=3, stride=2), (7, 6, 2)),
+        (AvgPool2d(size=1, stride=3), (4, 4, 1)),
+        (GlobalAvgPool2d(), (3, 4, 2)),
+        (Residual((("conv", Conv2d(2, 2, 3, padding=1)), ("act", Tanh()))), (4, 3, 2)),
+        (
+            Residual(
+                (("conv", WsConv2d(2, 4, 3, 2, 1)), ("gn", GroupNorm(2, 4))),
+                (("skip.0", WsConv2d(2, 4, 1, 2)), ("skip.1", GroupNorm(1, 4))),
+            ),
+            (4, 5, 2),
+        ),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__ if hasattr(value, "forward") else str(value),
 )
 def test_backward_passes_equal_finite_differences(layer, input_shape, batch):
     checks.check_layer(layer, input_shape, batch)

@@ -17,12 +17,6 @@ each_model = pytest.mark.parametrize("spec", checks.SPECS)
 each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
-def loss_of(network, theta, x, labels):
-    """Cross-entropy written independently of refdp.models.loss."""
-    logits = network.logits(np, theta, x)
-    return np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(labels)), labels]
-
-
 def test_names_and_parameter_counts():
     assert models.names() == ("cifar10net", "mlp", "mnistnet", "resnet20", "wrn-16-4")
     mlp = models.create("mlp").build((10,), 5)
@@ -49,7 +43,7 @@ def test_parameters_tile_theta(spec):
 def test_gradients_equal_finite_differences(spec):
     network, theta, x, labels = checks.problem(spec, batch=3)
     losses, out = checks.gradients(network, theta, x, labels)
-    np.testing.assert_allclose(losses, loss_of(network, theta, x, labels), rtol=1e-12)
+    np.testing.assert_allclose(losses, checks.losses(network, theta, x, labels), rtol=1e-12)
 
     generator = np.random.default_rng(1)
     directions = list(generator.standard_normal((5, network.size)) / np.sqrt(network.size))  # of length 1
@@ -58,7 +52,7 @@ def test_gradients_equal_finite_differences(spec):
         for index in generator.integers(where.start, where.stop, size=4):
             directions.append(np.eye(1, network.size, index)[0])
     for v in directions:
-        up, down = (loss_of(network, theta + sign * STEP * v, x, labels) for sign in (1, -1))
+        up, down = (checks.losses(network, theta + sign * STEP * v, x, labels) for sign in (1, -1))
         np.testing.assert_allclose(out @ v, (up - down) / (2 * STEP), rtol=1e-5, atol=2e-8)
 
 
@@ -149,7 +143,7 @@ def test_mlp_of_any_shape(batch, hidden, num_classes, input_shape, activation):
     labels = generator.integers(num_classes, size=batch)
     _, out = checks.gradients(network, theta, x, labels)
     v = generator.standard_normal(network.size)
-    up, down = (loss_of(network, theta + sign * STEP * v, x, labels) for sign in (1, -1))
+    up, down = (checks.losses(network, theta + sign * STEP * v, x, labels) for sign in (1, -1))
     np.testing.assert_allclose(out @ v, (up - down) / (2 * STEP), rtol=1e-5, atol=1e-7)
 
 

@@ -48,7 +48,7 @@ def differences(spec, batch, dtype, seed=0):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_per_sample_gradients_are_pytorchs(spec, dtype):
     size, gradients, norms, logits = differences(spec, batch=3, dtype=dtype)
-    build, input_shape, classes, _ = torch_models.MODELS[spec]
+    _, input_shape, classes, _ = torch_models.MODELS[spec]
     assert size == models.create(spec).build(input_shape, classes).size
     tolerance = {np.float32: 1e-5, np.float64: 1e-12}[dtype]
     assert gradients < tolerance

@@ -63,8 +63,9 @@ class PreActivationBlock(nn.Module):
 
 
 class ResNet(nn.Module):
-    def __init__(self, channels, classes, standardisation="unbiased", widths=(16, 16, 32, 64), blocks=3, groups=(4, 4, 8, 16)):  # fmt: skip
+    def __init__(self, channels, classes, standardisation="unbiased"):
         super().__init__()
+        widths, blocks, groups = (16, 16, 32, 64), 3, (4, 4, 8, 16)
         self.conv1 = WsConv(channels, widths[0], 3, 1, 1, standardisation=standardisation)
         self.gn1 = nn.GroupNorm(groups[0], widths[0])
         for s in (1, 2, 3):
@@ -82,8 +83,9 @@ class ResNet(nn.Module):
 
 
 class WideResNet(nn.Module):
-    def __init__(self, channels, classes, standardisation="unbiased", widths=(16, 64, 128, 256), blocks=2, groups=(16,) * 4):  # fmt: skip
+    def __init__(self, channels, classes, standardisation="unbiased"):
         super().__init__()
+        widths, blocks, groups = (16, 64, 128, 256), 2, (16,) * 4
         self.conv1 = WsConv(channels, widths[0], 3, 1, 1, standardisation=standardisation)
         for s in (1, 2, 3):
             stage = [
