@@ -11,7 +11,6 @@ from threadpoolctl import threadpool_limits
 
 from refdp.accounting import Bounds
 from refdp.config import RunConfig
-from refdp.models.memory import keep_freed_memory
 from refdp.replay.published import CLAIMED_EPSILON, published_hits
 from refdp.replay.s1 import Run, replay
 from refdp.sweep.levels import Cost, cost_key
@@ -30,7 +29,6 @@ def replay_grid(runs: list[RunConfig], bounds: Mapping[Cost, Bounds]) -> Iterato
     """The records of these runs of s1's grid, trained together; ``bounds`` as in ``refdp.sweep.runner.run_grid``."""
     if not runs:
         return
-    keep_freed_memory()
     begun = time.perf_counter()
     with threadpool_limits(1, user_api="blas"), np.errstate(all="ignore"):
         hits, _ = replay(Run(float(c.noise_multiplier or 0), c.clip_norm, c.seed or 0) for c in runs)

@@ -21,6 +21,7 @@ import numpy as np
 
 from refdp.data import load
 from refdp.models import models
+from refdp.models.memory import keep_freed_memory
 from refdp.models.network import Network
 from refdp.replay.published import CLIP_NORMS, NOISE_MULTIPLIERS, SEEDS
 from refdp.replay.torch_generator import TorchGenerator
@@ -98,6 +99,7 @@ def replay(
     Args:
         explicit: by explicit per-sample gradients, the reference, instead of ghost norms.
     """
+    keep_freed_memory()
     chosen = all_runs() if runs is None else list(runs)
     seeds = sorted({run.seed for run in chosen})
     place = np.array([seeds.index(run.seed) for run in chosen])

@@ -114,7 +114,7 @@ def test_random_small_grids(seed: int) -> None:
 
 def test_empty_batches_are_steps_of_noise() -> None:
     runs = runs_of(batch_size=1, epochs=1, learning_rate=0.01)
-    plan, data = build(runs[0], dataset_of(runs[0]))
+    plan, _ = build(runs[0], dataset_of(runs[0]))
     sizes = [len(plan.sampler.batch(t, Streams.from_seed(1)).indices) for t in range(plan.steps)]
     assert 0 in sizes
     assert_equal(runs)
