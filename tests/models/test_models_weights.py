@@ -238,7 +238,8 @@ def test_other_names_and_networks_are_refused(tmp_path):
 
 
 def test_without_the_library_the_extra_is_named(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "safetensors", None)
+    for module in ("safetensors", "safetensors.numpy"):
+        monkeypatch.setitem(sys.modules, module, None)
     network, theta, _, _ = checks.problem("mlp", 1)
     for act in (lambda p: weights.save(network, theta, p), weights.read):
         with pytest.raises(MissingExtraError, match=r"not installed; install refdp\[weights\], or use .npz"):

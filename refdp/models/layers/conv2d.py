@@ -6,6 +6,13 @@ weight as W [O, K]:
     Y_b = X_b Wᵀ + bias        dW_b = dY_bᵀ X_b        dbias_b = Σ_p dY_b[p]        dX_b = dY_b W
 
 dX_b holds gradients of patches; adding them back where they were cut out gives the gradient of the image.
+
+Where the stride is 1 it is cheaper to turn the view round: with C_b [H·W, kernel² · channels out] the patches
+of dY_b, padded by kernel - 1 - padding, and the kernel read backwards,
+
+    dx_b = C_b W'        dW'_b = C_bᵀ x_b        W'[r, s, o, c] = W[o, kernel-1-r, kernel-1-s, c]
+
+so one set of patches serves both gradients, and those of x need not be kept.
 """
 
 from __future__ import annotations
@@ -56,7 +63,7 @@ class Conv2d(Layer):
         return {"weight": (0, 3, 1, 2)}
 
     def initialise(self, generator: np.random.Generator) -> dict[str, np.ndarray]:
-        return uniform_fan_in(Conv2d.parameter_shapes(self), self.fan_in, generator)
+        return uniform_fan_in(self.parameter_shapes(), self.fan_in, generator)
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         windows.check_image("conv2d", input_shape, self.kernel, self.padding)
@@ -69,53 +76,102 @@ class Conv2d(Layer):
 
     def forward(self, xp: Any, params: dict[str, Array], x: Array) -> tuple[Array, Any]:
         height, width = self._positions(x.shape[1:])
-        patches = self._patches(xp, x, height, width)
-        y = patches @ params["weight"].reshape(self.out_channels, self.fan_in).T
+        cut = patches(xp, x, self.kernel, self.stride, self.padding)
+        y = cut @ params["weight"].reshape(self.out_channels, self.fan_in).T
         if self.bias:
             y += params["bias"]
-        return y.reshape(x.shape[0], height, width, self.out_channels), (patches, x.shape)
+        y = y.reshape(x.shape[0], height, width, self.out_channels)
+        return y, (x, None if self._turned else cut)
 
     def per_sample_gradients(self, xp: Any, cache: Any, dy: Array, out: dict[str, Array]) -> None:
-        patches, _ = cache
+        x, cut = cache
+        if cut is None:
+            cut = patches(xp, x, self.kernel, self.stride, self.padding)
         batch, positions = dy.shape[0], dy.shape[1] * dy.shape[2]
-        patches = patches.reshape(batch, positions, self.fan_in)
-        dy = dy.reshape(batch, positions, self.out_channels)
+        rows = dy.reshape(batch, positions, self.out_channels)
         weight = out["weight"].reshape(batch, self.out_channels, self.fan_in)
-        xp.matmul(dy.transpose(0, 2, 1), patches, out=weight)
-        # The sum over positions as a product with ones: 5 to 15 times faster than dy.sum(axis=1) in numpy.
-        if self.bias:
-            xp.matmul(xp.ones((1, positions), dtype=dy.dtype), dy, out=out["bias"][:, None, :])
+        xp.matmul(rows.transpose(0, 2, 1), cut.reshape(batch, positions, self.fan_in), out=weight)
+        self._bias_gradients(xp, rows, out)
 
     def input_gradient(self, xp: Any, params: dict[str, Array], cache: Any, dy: Array) -> Array:
-        _, (batch, rows, columns, channels) = cache
+        x, _ = cache
+        if self._turned:
+            return self._from_patches_of(xp, params, x, self._patches_of(xp, dy))
+        batch, rows, columns, channels = x.shape
         height, width, pad = dy.shape[1], dy.shape[2], self.padding
         weight = params["weight"].reshape(self.out_channels, self.fan_in)
-        dpatches = dy.reshape(batch * height * width, self.out_channels) @ weight
-        dpatches = dpatches.reshape(batch, height, width, self.kernel, self.kernel, channels)
+        dcut = dy.reshape(batch * height * width, self.out_channels) @ weight
+        dcut = dcut.reshape(batch, height, width, self.kernel, self.kernel, channels)
         dx = xp.zeros((batch, rows + 2 * pad, columns + 2 * pad, channels), dtype=dy.dtype)
         for r in range(self.kernel):
             for s in range(self.kernel):
                 seen = windows.seen_at(r, height, self.stride), windows.seen_at(s, width, self.stride)
-                dx[:, seen[0], seen[1], :] += dpatches[:, :, :, r, s, :]
+                dx[:, seen[0], seen[1], :] += dcut[:, :, :, r, s, :]
         return dx[:, pad : pad + rows, pad : pad + columns, :]
+
+    def backward(
+        self,
+        xp: Any,
+        params: dict[str, Array],
+        cache: Any,
+        dy: Array,
+        out: dict[str, Array],
+        wants_input: bool,
+    ) -> Array | None:
+        if not (self._turned and wants_input):
+            return super().backward(xp, params, cache, dy, out, wants_input)
+        x, _ = cache
+        batch, kernel = x.shape[0], self.kernel
+        turned = self._patches_of(xp, dy)
+        pixels = x.reshape(batch, x.shape[1] * x.shape[2], self.in_channels)
+        gradients = xp.matmul(
+            turned.reshape(batch, pixels.shape[1], turned.shape[1]).transpose(0, 2, 1), pixels
+        )
+        gradients = gradients.reshape(batch, kernel, kernel, self.out_channels, self.in_channels)
+        out["weight"][...] = gradients[:, ::-1, ::-1].transpose(0, 3, 1, 2, 4)
+        positions = dy.shape[1] * dy.shape[2]
+        self._bias_gradients(xp, dy.reshape(batch, positions, self.out_channels), out)
+        return self._from_patches_of(xp, params, x, turned)
+
+    @property
+    def _turned(self) -> bool:
+        """Whether the gradients are taken from patches of dY."""
+        return self.stride == 1 and self.kernel > 1 and self.padding < self.kernel
+
+    def _patches_of(self, xp: Any, dy: Array) -> Array:
+        """C: dY [B, H', W', O] -> [B * H * W, kernel * kernel * O]."""
+        return patches(xp, dy, self.kernel, 1, self.kernel - 1 - self.padding)
+
+    def _from_patches_of(self, xp: Any, params: dict[str, Array], x: Array, turned: Array) -> Array:
+        """dx from C."""
+        backwards = params["weight"][:, ::-1, ::-1].transpose(1, 2, 0, 3)
+        return (turned @ backwards.reshape(turned.shape[1], self.in_channels)).reshape(x.shape)
+
+    def _bias_gradients(self, xp: Any, rows: Array, out: dict[str, Array]) -> None:
+        """The sum over positions as a product with ones: 5 to 15 times faster than rows.sum(axis=1) in numpy."""
+        if self.bias:
+            ones = xp.ones((1, rows.shape[1]), dtype=rows.dtype)
+            xp.matmul(ones, rows, out=out["bias"][:, None, :])
 
     def _positions(self, image: tuple[int, ...]) -> tuple[int, int]:
         """Rows and columns of the output for an image [H, W, C]."""
         rows, columns = image[0] + 2 * self.padding, image[1] + 2 * self.padding
         return windows.count(rows, self.kernel, self.stride), windows.count(columns, self.kernel, self.stride)
 
-    def _patches(self, xp: Any, x: Array, height: int, width: int) -> Array:
-        """im2col, one copy out of a strided view: x [B, H, W, C] -> patches [B * height * width, K]."""
-        batch, rows, columns, channels = x.shape
-        if self.padding:
-            pad = self.padding
-            padded = xp.zeros((batch, rows + 2 * pad, columns + 2 * pad, channels), dtype=x.dtype)
-            padded[:, pad : pad + rows, pad : pad + columns, :] = x
-            x = padded
-        sample, row, column, channel = x.strides
-        view = xp.lib.stride_tricks.as_strided(
-            x,
-            shape=(batch, height, width, self.kernel, self.kernel, channels),
-            strides=(sample, row * self.stride, column * self.stride, row, column, channel),
-        )
-        return view.reshape(batch * height * width, self.fan_in)
+
+def patches(xp: Any, x: Array, kernel: int, stride: int, pad: int) -> Array:
+    """im2col, one copy out of a strided view: x [B, H, W, C] -> [B * H' * W', kernel * kernel * C]."""
+    batch, rows, columns, channels = x.shape
+    if pad:
+        padded = xp.zeros((batch, rows + 2 * pad, columns + 2 * pad, channels), dtype=x.dtype)
+        padded[:, pad : pad + rows, pad : pad + columns, :] = x
+        x = padded
+    height = windows.count(rows + 2 * pad, kernel, stride)
+    width = windows.count(columns + 2 * pad, kernel, stride)
+    sample, row, column, channel = x.strides
+    view = xp.lib.stride_tricks.as_strided(
+        x,
+        shape=(batch, height, width, kernel, kernel, channels),
+        strides=(sample, row * stride, column * stride, row, column, channel),
+    )
+    return view.reshape(batch * height * width, kernel * kernel * channels)

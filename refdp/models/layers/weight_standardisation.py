@@ -22,6 +22,7 @@ from refdp.backend import Array
 
 EPS = 1e-5
 FLOOR = 1e-4
+BLOCK = 2**18  # gradients mapped back at a time, so that they stay in the cache between the passes
 VARIANTS = ("unbiased", "scaled")
 
 
@@ -42,7 +43,7 @@ def unbiased(xp: Any, weight: Array) -> Standardised:
     std = xp.sqrt((centred * centred).sum(axis=1, keepdims=True) / freedom)
     scale = 1 / (std + EPS)
     positive = xp.where(std > 0, std, 1.0)  # where std = 0, so is the slope: the limit, and PyTorch's choice
-    slope = centred / positive * (scale * scale / freedom)
+    slope = centred * (scale * scale / (freedom * positive))
     return Standardised(centred * scale, centred, scale[:, 0], slope, scale[:, 0])
 
 
@@ -58,12 +59,21 @@ def scaled(xp: Any, weight: Array, gain: Array) -> Standardised:
 
 def pull_back(xp: Any, used: Standardised, gradients: Array) -> Array:
     """Turn dV [B, O, N] into dW in place; returns <dV, u> [B, O]."""
-    size = gradients.shape[2]
-    # Both inner products in one pass: [O, B, N] times [O, N, 2]. Both corrections in another: times [O, 2, N].
-    ones = xp.ones_like(used.centred)
-    basis = xp.stack([ones * (used.scale / size)[:, None], used.centred], axis=2)
-    products = xp.matmul(gradients.transpose(1, 0, 2), basis)
-    corrections = xp.matmul(products, xp.stack([ones, used.slope], axis=1))
-    gradients *= used.scale[:, None]
-    gradients -= corrections.transpose(1, 0, 2)
-    return products[:, :, 1].T
+    batch, number, size = gradients.shape
+    basis = xp.empty((number, 2, size), dtype=gradients.dtype)
+    basis[:, 0] = (used.scale / size)[:, None]
+    basis[:, 1] = used.centred
+    rows = xp.ones_like(basis)
+    rows[:, 1] = used.slope
+    along = xp.empty((number, batch, 1), dtype=gradients.dtype)
+    step = max(1, BLOCK // max(1, batch * size))
+    for start in range(0, number, step):
+        filters = slice(start, start + step)
+        block = gradients[:, filters]
+        # Both inner products in one pass: [O, B, N] times [O, N, 2]. Both corrections: [O, B, 2] times [O, 2, N].
+        products = xp.matmul(block.transpose(1, 0, 2), basis[filters].transpose(0, 2, 1))
+        corrections = xp.matmul(products, rows[filters])
+        block *= used.scale[filters, None]
+        block -= corrections.transpose(1, 0, 2)
+        along[filters] = products[:, :, 1:]
+    return along[:, :, 0].T
