@@ -65,6 +65,8 @@ def _start(path: Path, resume: bool, options: dict[str, Any], ctx: click.Context
                 raise RefDPError(
                     f"{flag} {value!r}: the sweep was made with {stored.get(name)!r}; leave it out"
                 )
+        if found.replay is not None:
+            _check_replayed(found)
         return found
     grid = _replayed(options) if options["replay"] else make_grid(options)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
@@ -83,6 +85,18 @@ def _replayed(options: dict[str, Any]) -> Grid:
                 f"{flag} {value!r}: --replay {options['replay']} runs a published program as it is; leave it out"
             )
     return s1_grid()
+
+
+def _check_replayed(grid: Grid) -> None:
+    """Refuse to go on with a replay whose grid was changed."""
+    from refdp.replay.s1 import s1_grid
+
+    own = s1_grid().to_json()
+    for name, value in grid.to_json().items():
+        if name != "data_sha256" and value != own.get(name):
+            raise RefDPError(
+                f"config.json: {name} = {value!r}: {grid.replay}'s is {own.get(name)!r}; start a new sweep"
+            )
 
 
 def _validate(directory: str, output: Output) -> int:

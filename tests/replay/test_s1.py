@@ -130,6 +130,15 @@ def test_the_command(
     assert [{**r, "seconds": 0} for r in again] == [{**r, "seconds": 0} for r in whole]
 
 
+def test_a_replay_with_another_grid_is_not_gone_on_with(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed = {**s1_grid().to_json(), "noise_multipliers": [3.0]}
+    (tmp_path / "config.json").write_text(json.dumps(changed))
+    assert run(["sweep", "--resume", "--output", str(tmp_path)]) == 2
+    assert "config.json: noise_multipliers = [3.0]: s1's is [0.01, " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("more", [["--seeds", "1"], ["--sampling", "poisson"], ["--epochs", "3"]])
 def test_a_replay_leaves_nothing_to_choose(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str]
