@@ -62,7 +62,10 @@ def layer_problem(layer, input_shape, batch=3, seed=0):
 
 
 def layer_gradients(layer, params, x, dy):
-    """(dx, per-sample gradients by name), the latter written into views of one NaN-filled matrix."""
+    """(dx, per-sample gradients by name), the latter written into views of one NaN-filled matrix.
+
+    The joint pass, which networks use, must give the same as the two single ones.
+    """
     _, cache = layer.forward(np, params, x)
     size = sum(p.size for p in params.values())
     matrix, out, start = np.full((len(x), size + 7), np.nan), {}, 3
@@ -72,7 +75,13 @@ def layer_gradients(layer, params, x, dy):
     layer.per_sample_gradients(np, cache, dy, out)
     assert np.isnan(matrix[:, :3]).all()  # nothing outside the views is written
     assert np.isnan(matrix[:, start:]).all()
-    return layer.input_gradient(np, params, cache, dy), out
+    dx = layer.input_gradient(np, params, cache, dy)
+    joint = {name: np.full_like(values, np.nan) for name, values in out.items()}
+    np.testing.assert_allclose(layer.backward(np, params, cache, dy, joint, True), dx, rtol=1e-9, atol=1e-12)
+    for name, values in out.items():
+        atol = 1e-12 * (1 + abs(values).max(initial=0))
+        np.testing.assert_allclose(joint[name], values, rtol=1e-9, atol=atol, err_msg=name)
+    return dx, out
 
 
 def per_sample_sum(values):

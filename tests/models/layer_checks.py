@@ -104,6 +104,17 @@ def check_group_norm_gradient():
     checks.check_layer(GroupNorm(2, 6), (3, 4, 6))
 
 
+def check_conv_gradient():
+    """Stride 1, where gradients come from patches of dY; few positions and many filters; stride 2."""
+    for layer, shape in (
+        (Conv2d(2, 3, 3, padding=1), (4, 5, 2)),
+        (Conv2d(2, 3, 4, padding=2), (5, 4, 2)),
+        (Conv2d(2, 9, 3, padding=1), (2, 3, 2)),
+        (Conv2d(2, 3, 3, stride=2, padding=1), (5, 6, 2)),
+    ):
+        checks.check_layer(layer, shape)
+
+
 def check_residual_gradient():
     """Both chains: a convolution beside the identity, and beside a convolution."""
     conv = ("conv", Conv2d(2, 2, 3, padding=1)), ("act", Tanh())
@@ -153,6 +164,7 @@ def check_parameter_counts():
 
 
 ALL = (
+    check_conv_gradient,
     check_ws_values,
     check_ws_gradient,
     check_ws_orthogonal,

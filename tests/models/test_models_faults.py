@@ -4,9 +4,32 @@ import layer_checks
 import numpy as np
 import pytest
 
-from refdp.models.layers import AvgPool2d, WsConv2d, chain, group_norm, weight_standardisation
+from refdp.models.layers import AvgPool2d, Conv2d, WsConv2d, chain, conv2d, group_norm, weight_standardisation
 from refdp.models.layers.group_norm import GroupNorm
 from refdp.models.layers.residual import Residual
+
+
+def kernel_not_read_backwards(patch):
+    """dx as if convolution were its own transpose."""
+
+    def from_patches_of(self, xp, params, x, turned):
+        forwards = params["weight"].transpose(1, 2, 0, 3).reshape(turned.shape[1], self.in_channels)
+        return (turned @ forwards).reshape(x.shape)
+
+    patch.setattr(Conv2d, "_from_patches_of", from_patches_of)
+
+
+def gradients_padded_like_images(patch):
+    """Patches of dY cut with the padding of x; the same for odd kernels with half padding, wrong for others."""
+
+    def patches_of(self, xp, dy):
+        padded = xp.pad(dy, ((0, 0), (0, self.kernel), (0, self.kernel), (0, 0)))
+        cut = conv2d.patches(xp, padded, self.kernel, 1, self.padding)
+        rows, columns = (n + self.kernel - 1 - 2 * self.padding for n in dy.shape[1:3])
+        height, width = (n + 1 + 2 * self.padding for n in dy.shape[1:3])
+        return cut.reshape(len(dy), height, width, -1)[:, :rows, :columns].reshape(-1, cut.shape[1])
+
+    patch.setattr(Conv2d, "_patches_of", patches_of)
 
 
 def statistics_over_the_batch(patch):
@@ -185,6 +208,8 @@ def filters_counted_with_a_bias(patch):
 
 
 FAULTS = [
+    (kernel_not_read_backwards, layer_checks.check_conv_gradient),
+    (gradients_padded_like_images, layer_checks.check_conv_gradient),
     (statistics_over_the_batch, layer_checks.check_rows_alone),
     (statistics_over_the_batch, layer_checks.check_group_norm_values),
     (jacobian_left_out, layer_checks.check_ws_gradient),

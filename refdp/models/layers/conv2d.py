@@ -12,7 +12,8 @@ of dY_b, padded by kernel - 1 - padding, and the kernel read backwards,
 
     dx_b = C_b W'        dW'_b = C_bᵀ x_b        W'[r, s, o, c] = W[o, kernel-1-r, kernel-1-s, c]
 
-so one set of patches serves both gradients, and those of x need not be kept.
+so one set of patches serves both gradients, and those of x need not be kept. But dW' has to be put in the order
+of W, so where an image has fewer positions than there are filters, dW_b comes from the patches of x after all.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ class Conv2d(Layer):
         if self.bias:
             y += params["bias"]
         y = y.reshape(x.shape[0], height, width, self.out_channels)
-        return y, (x, None if self._turned else cut)
+        return y, (x, None if self._turned and height * width > self.out_channels else cut)
 
     def per_sample_gradients(self, xp: Any, cache: Any, dy: Array, out: dict[str, Array]) -> None:
         x, cut = cache
@@ -118,9 +119,9 @@ class Conv2d(Layer):
         out: dict[str, Array],
         wants_input: bool,
     ) -> Array | None:
-        if not (self._turned and wants_input):
+        x, cut = cache
+        if cut is not None or not wants_input:
             return super().backward(xp, params, cache, dy, out, wants_input)
-        x, _ = cache
         batch, kernel = x.shape[0], self.kernel
         turned = self._patches_of(xp, dy)
         pixels = x.reshape(batch, x.shape[1] * x.shape[2], self.in_channels)
@@ -135,7 +136,7 @@ class Conv2d(Layer):
 
     @property
     def _turned(self) -> bool:
-        """Whether the gradients are taken from patches of dY."""
+        """Whether dx, and perhaps dW, is taken from patches of dY."""
         return self.stride == 1 and self.kernel > 1 and self.padding < self.kernel
 
     def _patches_of(self, xp: Any, dy: Array) -> Array:
