@@ -26,6 +26,8 @@ FAMILIES = {  # marker on the page: modules that hold a FAULTS list
     "rules": ("test_clippers_faults",),
     "adaptive": ("test_adaptive_faults", "test_adaptive_allocation_faults"),
     "optimizers": ("test_optimizers_faults",),
+    "gradients": ("test_gradients",),
+    "plateau": ("test_plateau",),
 }
 COSTLY = {"calibration", "cosine_budget"}
 """Checks of many seconds: tried with the faults that name them only."""
