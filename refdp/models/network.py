@@ -74,7 +74,7 @@ class Network:
 
     def logits(self, xp: Any, theta: Array, x: Array) -> Array:
         """x [B, *input_shape] -> logits [B, K]."""
-        return self._forward(xp, theta, x)[0]
+        return self._forward(xp, theta, x, keep=False)[0]
 
     def per_sample_gradients(self, xp: Any, theta: Array, x: Array, labels: Array, out: Array) -> Array:
         """Write row b of out = d loss_b / d theta for every sample b; return the losses.
@@ -104,8 +104,8 @@ class Network:
         """Parameters by name in PyTorch's layouts -> host theta [D]; refuses other names or shapes."""
         return framework.pack(self, arrays)
 
-    def _forward(self, xp: Any, theta: Array, x: Array) -> tuple[Array, list[Any]]:
-        """Logits, and what each layer keeps for its backward pass."""
+    def _forward(self, xp: Any, theta: Array, x: Array, keep: bool = True) -> tuple[Array, list[Any]]:
+        """Logits, and what each layer keeps for its backward pass (let go at once where there is none)."""
         if theta.shape != (self.size,):
             raise RefDPError(f"theta.shape = {theta.shape}: this network has ({self.size},) parameters")
         if x.shape[1:] != self.input_shape:
@@ -117,7 +117,9 @@ class Network:
         x = x.astype(theta.dtype, copy=False)
         for name, layer in self.layers:
             x, cache = layer.forward(xp, self._parameter_views(name, layer, theta), x)
-            caches.append(cache)
+            if keep:
+                caches.append(cache)
+            del cache
         return x, caches
 
     def _parameter_views(self, layer_name: str, layer: Layer, theta: Array) -> dict[str, Array]:
