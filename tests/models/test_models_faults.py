@@ -124,7 +124,7 @@ def floor_added_instead_of_a_maximum(patch):
 
 
 def eps_outside_the_root_of_the_groups(patch):
-    """1 / (std + eps): written as the eps that would have to stand inside."""
+    """1 / (std + eps) for 1 / sqrt(variance + eps)."""
     original = GroupNorm.forward
 
     def forward(self, xp, params, x):
