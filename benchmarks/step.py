@@ -18,7 +18,14 @@ from threadpoolctl import threadpool_limits
 from refdp.models import Network, models
 from refdp.models.memory import keep_freed_memory
 
-DATA = {"mlp": ((10,), 5), "mnistnet": ((28, 28, 1), 10)}
+CIFAR = ((32, 32, 3), 10)
+DATA = {
+    "mlp": ((10,), 5),
+    "mnistnet": ((28, 28, 1), 10),
+    "cifar10net": CIFAR,
+    "resnet20": CIFAR,
+    "wrn-16-4": CIFAR,
+}
 
 
 def one_pass(

@@ -33,7 +33,7 @@ from refdp.plan import Plan
 from refdp.rng import Streams
 from refdp.validate import whole
 
-_EVALUATION_CHUNK = 250
+_SMALLEST_CHUNK, _LARGEST_EVALUATED = 8, 250
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 
@@ -78,7 +78,7 @@ class Trainer:
         room = (
             (8 if backend.reads_are_free else 1024) * 2**20 // (plan.network.size * np.dtype(dtype).itemsize)
         )
-        size = min(max(room, 32), 4096) if physical_batch_size is None else physical_batch_size
+        size = min(max(room, _SMALLEST_CHUNK), 4096) if physical_batch_size is None else physical_batch_size
         whole(1, physical_batch_size=size)
         if len(data.train.y) != plan.sampler.dataset_size:
             raise RefDPError(
@@ -270,9 +270,8 @@ class Trainer:
 
     def hits(self, split: Split) -> int:
         """How many records of a split are predicted right. Of training records: NOT private."""
-        parts = [
-            slice(start, start + _EVALUATION_CHUNK) for start in range(0, len(split.y), _EVALUATION_CHUNK)
-        ]
+        size = min(self.chunk, _LARGEST_EVALUATED)
+        parts = [slice(start, start + size) for start in range(0, len(split.y), size)]
 
         weights = self.weights
 

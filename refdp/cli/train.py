@@ -81,7 +81,9 @@ def _resumed(directory: RunDirectory, ctx: click.Context, options: dict[str, Any
     "--data-dir", metavar="DIR", help="Folder with the data set's files [default: $REFDP_DATA, the cache]."
 )
 @click.option(
-    "--model", type=Name(), help="mlp[:hidden=N,activation=relu|tanh] or mnistnet[:activation=...]."
+    "--model",
+    type=Name(),
+    help="mlp[:hidden=N,activation=relu|tanh], mnistnet[:activation=...], cifar10net, resnet20 or wrn-16-4.",
 )
 @click.option("--sampling", type=click.Choice(SAMPLERS), default="poisson", show_default=True)
 @click.option(
