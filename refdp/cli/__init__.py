@@ -32,6 +32,7 @@ _COMMANDS = {
     "audit": ("refdp.cli.audit", "Is a claimed epsilon true? Recompute it from what was really run."),
     "crosscheck": ("refdp.cli.crosscheck", "refdp beside other tools on the same input."),
     "data": ("refdp.cli.data", "Data sets: list, fetch, verify."),
+    "selftest": ("refdp.cli.selftest", "Does this machine compute what it should? No test runner needed."),
     "bench": ("refdp.cli.bench", "What training costs on this machine: bench step."),
 }
 
