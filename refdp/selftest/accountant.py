@@ -62,8 +62,8 @@ def distance(
     """Of the farther of two bounds from the truth, which is in [low, high]; inf where a bound is wrong or missing."""
     if lower is None or upper is None:
         return math.inf
-    if lower > high * (1 + rounding) or upper < low * (1 - rounding):
-        return math.inf
+    if not (lower <= high * (1 + rounding) and upper >= low * (1 - rounding)):
+        return math.inf  # NaN too
     return max(high - lower, upper - low, 0.0) / high
 
 

@@ -78,6 +78,11 @@ class Case:
         return Check(self.group, self.name, self.measure, figure, self.limit, self.at_least, error)
 
 
+def largest(errors: list[float]) -> float:
+    """The largest; NaN where any is NaN, which ``max`` may pass over."""
+    return float(np.max(errors))
+
+
 def relative_error(found: np.ndarray, wanted: np.ndarray) -> float:
     """Largest difference over the largest value wanted; NaN where anything is NaN."""
     if found.shape != wanted.shape:
@@ -86,3 +91,17 @@ def relative_error(found: np.ndarray, wanted: np.ndarray) -> float:
         return 0.0
     scale = float(np.abs(wanted).max())
     return float(np.abs(found.astype(np.float64) - wanted).max()) / (scale or 1.0)
+
+
+DIFFERENCE_STEPS = (1e-5, 1e-6, 1e-7)
+
+
+def difference_error(found: np.ndarray, along: Callable[[float], np.ndarray], scale: float = 0.0) -> float:
+    """Largest error of slopes [B] against central differences of ``along`` (h -> values [B]) at 0, over the scale
+    (the largest slope, or ``scale`` if that is larger).
+
+    Of the step sizes the one nearest to each slope counts: within a larger one there may be a kink.
+    """
+    slopes = np.stack([(along(h) - along(-h)) / (2 * h) for h in DIFFERENCE_STEPS])
+    scale = max(scale, float(np.abs(slopes[-1]).max()))
+    return float(np.abs(found - slopes).min(axis=0).max()) / (scale or 1.0)

@@ -12,7 +12,7 @@ import numpy as np
 
 from refdp.backend import Backend, numpy_backend
 from refdp.clippers import AdaptiveClipper, ClipContext, Clipper, clipped_sum, clippers, rounding_margin
-from refdp.selftest.case import Case, relative_error
+from refdp.selftest.case import Case
 
 _ENDS = (0, 1, 3, 8, 16, 30)
 _CLIP_NORMS = (1e-3, 1.0, 1e3)
@@ -105,4 +105,4 @@ def _sum_error(name: str, seed: int, backend: Backend) -> float:
     wanted = sum(_sum(clipper, numpy_backend(), row[None].astype(np.float64), 2) for row in rows)
     bound = clipper.bound(_context(clipper, 2, np.float64))
     found = _sum(clipper, backend, rows, 2)
-    return relative_error(found, np.asarray(wanted)) * float(np.abs(wanted).max()) / bound
+    return float(np.abs(found - wanted).max()) / bound

@@ -14,9 +14,8 @@ import numpy as np
 from refdp.backend import Backend, numpy_backend
 from refdp.models import layers as all_layers
 from refdp.models.layers import Layer
-from refdp.selftest.case import Case, relative_error
+from refdp.selftest.case import Case, difference_error, largest, relative_error
 
-_STEP = 1e-6
 _IMAGE = (6, 5, 4)
 LIMITS = {np.float64: 1e-10, np.float32: 1e-5}
 
@@ -91,7 +90,12 @@ def _against_host(layer: Layer, shape: tuple[int, ...], seed: int, backend: Back
     params, x, dy = _problem(layer, shape, seed)
     wanted = _backward(layer, numpy_backend(), params, x, dy, np.float64)
     found = _backward(layer, backend, params, x, dy, dtype)
-    return max(relative_error(f, w) for f, w in zip(found, wanted, strict=True))
+    return largest([relative_error(f, w) for f, w in zip(found, wanted, strict=True)])
+
+
+def _inner(a: Any, b: Any) -> Any:
+    """The inner product of each sample."""
+    return (a * b).reshape(len(a), -1).sum(axis=1)
 
 
 def _against_differences(layer: Layer, shape: tuple[int, ...], seed: int) -> float:
@@ -100,17 +104,15 @@ def _against_differences(layer: Layer, shape: tuple[int, ...], seed: int) -> flo
 
     def f(params: dict[str, Any], x: Any) -> Any:
         y, _ = layer.forward(np, params, x)
-        return (y * dy).reshape(len(x), -1).sum(axis=1)
+        return _inner(y, dy)
 
     rng = np.random.default_rng([seed, 2])
     errors = []
     for _ in range(3):
         v = rng.standard_normal(x.shape)
-        slope = (f(params, x + _STEP * v) - f(params, x - _STEP * v)) / (2 * _STEP)
-        errors.append(relative_error((dx * v).reshape(len(x), -1).sum(axis=1), slope))
+        errors.append(difference_error(_inner(dx, v), partial(lambda v, h: f(params, x + h * v), v)))
         for row, (key, values) in zip(rows, params.items(), strict=True):
             v = rng.standard_normal(values.shape)
-            up, down = ({**params, key: values + sign * _STEP * v} for sign in (1, -1))
-            slope = (f(up, x) - f(down, x)) / (2 * _STEP)
-            errors.append(relative_error((row * v).reshape(len(x), -1).sum(axis=1), slope))
-    return max(errors)
+            moved = partial(lambda key, v, h: f({**params, key: params[key] + h * v}, x), key, v)
+            errors.append(difference_error(_inner(row, v), moved))
+    return largest(errors)

@@ -13,7 +13,7 @@ from scipy import stats
 from refdp.backend import Backend
 from refdp.noise import add_gaussian_noise
 from refdp.rng import Streams
-from refdp.selftest.case import Case
+from refdp.selftest.case import Case, largest
 
 _SIZE, _Z = 200_000, 6.0
 _NOISE_MULTIPLIER, _BOUND = 1.5, 0.25
@@ -64,13 +64,14 @@ class _Noise:
 
     def between_steps(self) -> float:
         first, second, third = (self._of(step) for step in (0, 1, 2))
-        return max(_correlation(first, second), _correlation(second, third), _correlation(first, third))
+        pairs = ((first, second), (second, third), (first, third))
+        return largest([_correlation(*pair) for pair in pairs])
 
     def between_coordinates(self) -> float:
         noise = self._of(0)
         half = _SIZE // 2
         lags = [_correlation(noise[:-lag], noise[lag:]) for lag in (1, 2, 4, 64, 256, half)]
-        return max(lags)
+        return largest(lags)
 
     def again(self) -> float:
         return float(np.abs(self._of(3) - self._of(3)).max())

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from strict_backend import strict_backend
 
 from refdp.backend import numpy_backend
 from refdp.bench import step as bench_step
@@ -62,6 +64,16 @@ def test_a_whole_step_is_what_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(sizes) == {20}
     assert len(steps) == len(sizes) == len(found.seconds) + bench_step.WARM_UP
     assert steps == [k % 3 for k in range(len(steps))]
+
+
+def test_on_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its memory pool is asked, and each step is waited for."""
+    backend = strict_backend()
+    pool = SimpleNamespace(total_bytes=lambda: 12345)
+    monkeypatch.setattr(backend.xp, "get_default_memory_pool", lambda: pool, raising=False)
+    found = bench_step.measure("mlp", 20, backend, 0.01)
+    assert found.device_memory_bytes == 12345
+    assert backend.xp.reads == len(found.seconds) + bench_step.WARM_UP
 
 
 def test_weights_move() -> None:

@@ -118,6 +118,15 @@ def linear_bias_forgotten(patch: Patch) -> None:
     patch.setattr(Linear, "per_sample_gradients", bad)
 
 
+def linear_bias_unwritten(patch: Patch) -> None:
+    good = Linear.per_sample_gradients
+
+    def bad(self: Any, xp: Any, cache: Any, dy: Any, out: Any) -> None:
+        good(self, xp, cache, dy, {**out, "bias": xp.empty_like(out["bias"])})
+
+    patch.setattr(Linear, "per_sample_gradients", bad)
+
+
 def convolution_unwritten(patch: Patch) -> None:
     patch.setattr(Conv2d, "backward", lambda self, xp, params, cache, dy, out, wants: dy if wants else None)
 
@@ -200,6 +209,8 @@ def renyi_below(patch: Patch) -> None:
 
 FAULTS: list[tuple[Callable[[Patch], None], str]] = [
     (linear_bias_forgotten, "layer: linear, against finite differences"),
+    (linear_bias_unwritten, "layer: linear, numpy float32"),
+    (linear_bias_unwritten, "model: mlp with tanh, numpy float32"),
     (convolution_unwritten, "layer: conv2d, against finite differences"),
     (loss_of_the_mean, "model: mlp, against finite differences"),
     (flat_without_margin, "clipping: flat, numpy float32"),
@@ -215,7 +226,9 @@ FAULTS: list[tuple[Callable[[Patch], None], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "named"), FAULTS, ids=[fault.__name__ for fault, _ in FAULTS])
+@pytest.mark.parametrize(
+    ("fault", "named"), FAULTS, ids=[f"{fault.__name__}-{named.partition(':')[0]}" for fault, named in FAULTS]
+)
 def test_what_is_broken_is_named(
     capsys: Capture, monkeypatch: Patch, fault: Callable[[Patch], None], named: str
 ) -> None:
@@ -240,4 +253,5 @@ def test_nan_and_none_keep_no_limit() -> None:
     for at_least in (False, True):
         assert not Case("g", "n", "m", 1.0, lambda: float("nan"), at_least).run().holds
     assert distance(None, 1.0, 1.0, 1.0) == distance(1.0, 0.9, 1.0, 1.0) == distance(1.1, 1.2, 1.0, 1.0)
+    assert distance(float("nan"), 1.0, 1.0, 1.0) == distance(1.0, float("nan"), 1.0, 1.0) == float("inf")
     assert distance(0.9, 1.05, 1.0, 1.0) == pytest.approx(0.1)
