@@ -14,8 +14,6 @@ import numpy as np
 
 from refdp.errors import RefDPError
 
-SMALLEST, LARGEST = 1e-30, 1e30
-
 
 def trainer_state(trainer: Any) -> dict[str, np.ndarray]:
     """Everything a resumed run needs. Holds the secret root of the random streams."""
@@ -58,7 +56,8 @@ def load_trainer_state(trainer: Any, state: dict[str, np.ndarray]) -> None:
     if not whole or not 0 <= int(step) <= plan.steps:
         raise RefDPError(f"checkpoint: step = {step!r}: must be a whole number from 0 to {plan.steps}")
     thresholds = [state[f"released/{name}"] for name in trainer.released]
-    if not all(((value >= SMALLEST) & (value <= LARGEST)).all() for value in thresholds):
+    rule = plan.clipper
+    if not all(((x >= rule.min_clip_norm) & (x <= rule.max_clip_norm)).all() for x in thresholds):
         raise RefDPError("checkpoint: released thresholds out of range; it is damaged, start afresh")
     if trainer.lr_state and not 0 <= float(state["lr/factor"]) <= 1:
         raise RefDPError("checkpoint: lr/factor out of [0, 1]; it is damaged, start afresh")

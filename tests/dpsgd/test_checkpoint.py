@@ -84,6 +84,15 @@ def test_values_out_of_range_are_refused(name: str, value: np.ndarray) -> None:
         load(changed)
 
 
+def test_thresholds_outside_the_rule_s_own_range_are_refused() -> None:
+    trainer = small_trainer(clipping="quantile:min_clip_norm=0.1,max_clip_norm=2", steps=4)
+    sound = trainer.state()
+    for bad in (0.09, 2.1):
+        with pytest.raises(RefDPError, match="thresholds out of range"):
+            trainer.load_state({**sound, "released/clip_norms": np.array([bad])})
+    trainer.load_state({**sound, "released/clip_norms": np.array([0.1])})
+
+
 def test_a_root_of_zeros_is_refused_where_nobody_chose_it() -> None:
     changed = {**state(), "root": np.zeros(32, dtype=np.uint8)}
     load(changed)  # seed 0
