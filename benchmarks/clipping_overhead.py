@@ -1,11 +1,12 @@
 """What each clipping rule costs beside flat clipping: whole training steps of mnistnet at batch 256.
 
-    python benchmarks/clipping_overhead.py [--rounds 25]
+    python benchmarks/clipping_overhead.py [--rounds 100]
 
-Each round times one step of every rule, in a random order, so that whatever else the machine does meets all of them.
-Printed: the fastest step of each rule against flat's fastest, beside a second flat, which shows what the measurement
-can tell apart; and how long the rule's ``scales`` takes by itself, as a part of flat's step. That last is what a rule
-of the norm alone costs, since all else is the same code. Inputs are random.
+Each round times one step of every rule, in a random order, so that whatever else the machine does meets all of them;
+all use one buffer of gradients. Printed for each rule: its median step; the median over rounds of its step against
+the round's flat ones, with the interval that holds that median with 95 % confidence, beside a second flat, which
+shows what the measurement can tell apart; and how long the rule's ``scales`` takes by itself, as a part of flat's
+step. That last is what a rule of the norm alone costs, since all else is the same code. Inputs are random.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import statistics
 import time
 
 import numpy as np
+from scipy.stats import binom
 from threadpoolctl import threadpool_limits
 
 from refdp.accounting import Schedule
@@ -72,26 +74,43 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     keep_freed_memory()
     names = ["flat", "flat again", *(name for name in clippers.names() if name != "flat")]
     runs = {name: trainer(name.split()[0], options.rounds + 2, options.workers) for name in names}
-    seconds: dict[str, list[float]] = {name: [] for name in names}
+    for run in runs.values():
+        run._own = runs["flat"]._own
+    seconds = np.empty((options.rounds + 2, len(names)))
     order = np.random.default_rng(1)
     with threadpool_limits(1, user_api="blas"):
-        for turn in range(options.rounds + 2):
-            for name in order.permutation(names):
+        for turn in seconds:
+            for i in order.permutation(len(names)):
                 begun = time.perf_counter()
-                runs[name].advance()
-                if turn >= 2:
-                    seconds[name].append(time.perf_counter() - begun)
-    base = min(min(seconds["flat"]), min(seconds["flat again"]))
-    print(f"{'rule':20} {'ms a step':>10} {'over flat':>10} {'scales alone':>14}   ({options.rounds} rounds)")
-    for name in names:
-        fastest, share = min(seconds[name]), own(runs[name]) / base
-        print(f"{name:20} {1e3 * fastest:10.1f} {fastest / base - 1:+10.1%} {share:14.2%}")
+                runs[names[i]].advance()
+                turn[i] = time.perf_counter() - begun
+    seconds = seconds[2:]
+    flat = seconds[:, :2].mean(axis=1)
+    print(
+        f"{'rule':20} {'ms a step':>10} {'over flat':>10} {'95 % interval':>18} {'scales alone':>14}"
+        f"   ({options.rounds} rounds)"
+    )
+    for i, name in enumerate(names):
+        other = seconds[:, 1 - i] if i < 2 else flat  # a flat is held against the other one
+        low, middle, high = interval(seconds[:, i] / other - 1)
+        share = own(runs[name]) / np.median(flat)
+        milliseconds = 1e3 * np.median(seconds[:, i])
+        print(
+            f"{name:20} {milliseconds:10.1f} {middle:+10.1%} {f'{low:+.1%} to {high:+.1%}':>18} {share:14.2%}"
+        )
+
+
+def interval(values: np.ndarray) -> tuple[float, float, float]:
+    """The median between the order statistics that hold it with 95 % confidence, whatever the distribution."""
+    ordered = np.sort(values)
+    below = int(binom.ppf(0.025, len(ordered), 0.5))
+    return float(ordered[max(below - 1, 0)]), float(np.median(ordered)), float(ordered[-max(below, 1)])
 
 
 if __name__ == "__main__":

@@ -163,7 +163,7 @@ class Trainer:
         an adaptive rule's centred counts, float64 [L] (0 for other rules)."""
         xp = self.backend.xp
         total, counts = xp.zeros(self.plan.network.size, dtype=xp.float64), xp.zeros(len(self.plan.sizes))
-        chunks = [indices[start : start + self.chunk] for start in range(0, len(indices), self.chunk)]
+        chunks = np.array_split(indices, -(-len(indices) // self.chunk)) if len(indices) else []
         loss, augmentation = 0.0, self.plan.augmentation
         if augmentation is not None and (self._drawn is None or self._drawn[0] != self.step):
             views = self.streams.views(self.step)

@@ -10,6 +10,10 @@ import numpy as np
 from refdp.backend import Array, Backend
 from refdp.clippers.base import ClipContext, Clipper
 
+_CACHED = 2**16
+"""Numbers cast to float64 at a time: half a megabyte. Twice and four times that took 1.03 and 1.6 times as long, half
+of it 1.25 times (mnistnet's 80 x 26,010, OpenBLAS)."""
+
 
 def rounding_margin(dtype: Any) -> float:
     """Relative room that keeps a scaled gradient's float64 norm at or below its bound.
@@ -28,8 +32,25 @@ def group_norms(backend: Backend, per_sample: Array, groups: Sequence[slice]) ->
     and vanish below 1e-23.
     """
     xp = backend.xp
-    columns = [xp.einsum("bd,bd->b", per_sample[:, g], per_sample[:, g], dtype=xp.float64) for g in groups]
-    return xp.sqrt(xp.stack(columns, axis=1))
+    # A norm that overflows is inf: that record is not usable.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return xp.sqrt(xp.stack([_squared_rows(xp, per_sample[:, g]) for g in groups], axis=1))
+
+
+def _squared_rows(xp: Any, rows: Array) -> Array:
+    """Squared Euclidean norms, float64 [B], of rows [B, n]: cast in pieces that stay in cache, then dotted."""
+    count, width = rows.shape
+    total = xp.zeros(count, dtype=xp.float64)
+    columns = max(1, min(width, _CACHED))
+    height = max(1, min(count, _CACHED // max(width, 1)))
+    space = xp.empty((height, columns), dtype=xp.float64)
+    for top in range(0, count, height):
+        for left in range(0, width, columns):
+            piece = rows[top : top + height, left : left + columns]
+            cast = space[: piece.shape[0], : piece.shape[1]]
+            xp.copyto(cast, piece)
+            total[top : top + height] += (cast[:, None, :] @ cast[:, :, None])[:, 0, 0]
+    return total
 
 
 def clipped_sum(
@@ -72,7 +93,11 @@ def weighted_sum(
     scales = _round_down(xp, clipper.scales(xp, norms, context), per_sample.dtype)
     if len(groups) == 1:
         return scales[:, 0] @ per_sample
-    return xp.concatenate([scales[:, i] @ per_sample[:, g] for i, g in enumerate(groups)])
+    total = xp.empty(per_sample.shape[1], dtype=per_sample.dtype)
+    columns = xp.ascontiguousarray(scales.T)
+    for i, group in enumerate(groups):
+        xp.matmul(columns[i], per_sample[:, group], out=total[group])
+    return total
 
 
 def _round_down(xp: Any, scales: Array, dtype: Any) -> Array:
