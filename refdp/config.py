@@ -29,6 +29,7 @@ class RunConfig:
         noise_source: of ``refdp.noise.NOISE_SOURCES``.
         augmentation: None for records as they are.
         iterates: None for gradients at the last weights only.
+        per_sample: of ``refdp.gradients.PER_SAMPLE``; changes rounding only.
         seed: None for entropy of the operating system.
         data_seed: seed of a synthetic data set.
     """
@@ -56,6 +57,7 @@ class RunConfig:
     noise_source: str = "reproducible"
     augmentation: str | None = None
     iterates: str | None = None
+    per_sample: str = "auto"
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON document."""

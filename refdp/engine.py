@@ -12,7 +12,6 @@ for each step t:
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -21,11 +20,11 @@ import numpy as np
 
 from refdp.backend import Array, Backend
 from refdp.checkpoint import load_trainer_state, trainer_state
-from refdp.clippers import AdaptiveClipper, ClipContext, rounding_margin, usable_norms, weighted_sum
+from refdp.chunks import Chunks
+from refdp.clippers import AdaptiveClipper
 from refdp.data import Dataset
 from refdp.data.base import Split
 from refdp.errors import RefDPError
-from refdp.gradients import record_gradients
 from refdp.noise import add_gaussian_noise
 from refdp.optimizers.lr.plateau import PrivatePlateau
 from refdp.optimizers.lr.plateau_rule import Plateau
@@ -33,12 +32,12 @@ from refdp.plan import Plan
 from refdp.rng import Streams
 from refdp.validate import whole
 
-_SMALLEST_CHUNK, _LARGEST_EVALUATED = 8, 250
+_LARGEST_EVALUATED = 250
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 
 
-class Trainer:
+class Trainer(Chunks):
     """A plan under way: weights, optimizer memory and the number of steps taken.
 
     Guarantees:
@@ -61,6 +60,7 @@ class Trainer:
         watch_private: keep the un-noised training loss of each step (never released by default).
         workers: threads that work on chunks; by default one a core on the host and one on a device. Chunks are
             summed in their order, so the number of workers does not change a bit of the result.
+        per_sample: how gradients are clipped: see ``gradients.PER_SAMPLE``. A run without clipping makes them all.
     """
 
     def __init__(
@@ -74,89 +74,25 @@ class Trainer:
         dtype: Any = np.float32,
         watch_private: bool = False,
         workers: int | None = None,
+        per_sample: str = "auto",
     ) -> None:
-        room = (
-            (8 if backend.reads_are_free else 1024) * 2**20 // (plan.network.size * np.dtype(dtype).itemsize)
-        )
-        size = min(max(room, _SMALLEST_CHUNK), 4096) if physical_batch_size is None else physical_batch_size
-        whole(1, physical_batch_size=size)
         if len(data.train.y) != plan.sampler.dataset_size:
             raise RefDPError(
                 f"dataset_size = {plan.sampler.dataset_size}: must equal the {len(data.train.y)} training records"
             )
-        self.plan, self.data, self.backend, self.streams = plan, data, backend, streams
-        self.dtype = np.dtype(dtype).type
-        self.chunk = min(size, plan.sampler.dataset_size)
-        self.step = 0
+        super().__init__(plan, data, backend, dtype, physical_batch_size, per_sample)
+        self.streams = streams
         self.watch_private = watch_private
         self.private_losses: list[float] = []
         xp, network = backend.xp, plan.network
         self.theta = backend.asarray(network.initialise(streams.init(), dtype=self.dtype))
         self.memory = plan.optimizer.initial_state(xp, self.theta)
         self.noise_multipliers = plan.schedule.noise_multipliers()
-        self._train_x, self._train_y = backend.asarray(data.train.x), backend.asarray(data.train.y)
         cores = (os.cpu_count() or 1) if backend.reads_are_free else 1
         self.workers = cores if workers is None else workers
         whole(1, workers=self.workers)
         self._pool: ThreadPoolExecutor | None = None
-        self._own = threading.local()  # each worker's buffer of gradients
-        self.released = plan.released()
         self.lr_state = plan.lr_schedule.initial() if isinstance(plan.lr_schedule, Plateau) else {}
-        self.past: list[Array] = []  # weights of earlier steps, the latest first
-        self._drawn: tuple[int, np.ndarray] | None = None
-
-    @property
-    def context(self) -> ClipContext:
-        """What is public at this step, for the clipping rule."""
-        plan = self.plan
-        return ClipContext(self.step, plan.steps, rounding_margin(self.dtype), plan.sizes, self.released)
-
-    def _views(self, indices: np.ndarray, chosen: Array) -> list[Array]:
-        """Model inputs [b, *shape] of these records: one array a view."""
-        backend, augmentation, x = self.backend, self.plan.augmentation, self._train_x[chosen]
-        if augmentation is None:
-            return [self.data.prepare(backend.xp, x)]
-        assert self._drawn is not None
-        drawn = backend.asarray(self._drawn[1][indices])
-        seen = (augmentation.view(backend.xp, x, drawn[:, k]) for k in range(augmentation.views))
-        return [self.data.prepare(backend.xp, view) for view in seen]
-
-    def _buffers(self, rows: int) -> list[Array]:
-        """This worker's own space for gradients [rows, D]: one, or two where gradients are averaged."""
-        if not hasattr(self._own, "buffers"):
-            views = 1 if self.plan.augmentation is None else self.plan.augmentation.views
-            count = 1 if views == 1 and self.plan.iterates is None else 2
-            shape = (self.chunk, self.plan.network.size)
-            self._own.buffers = [self.backend.xp.empty(shape, dtype=self.dtype) for _ in range(count)]
-        return [buffer[:rows] for buffer in self._own.buffers]
-
-    def _chunk_sum(self, indices: np.ndarray) -> tuple[Array, Array, Array]:
-        """One chunk: its summed (clipped) gradient [D], its losses [b], and an adaptive rule's counts [L]."""
-        backend, network, clipper = self.backend, self.plan.network, self.plan.clipper
-        chosen = backend.asarray(indices)
-        rows, *scratch = self._buffers(len(indices))
-        weights = [1.0] if self.plan.iterates is None else self.plan.iterates.weights(1 + len(self.past))
-        iterates = list(zip(weights, [self.theta, *self.past], strict=True))
-        with np.errstate(
-            all="ignore"
-        ):  # a record whose gradient overflows is dropped by the clipper, quietly
-            losses = record_gradients(
-                network,
-                backend.xp,
-                iterates,
-                self._views(indices, chosen),
-                self._train_y[chosen],
-                rows,
-                scratch[0] if scratch else None,
-            )
-            if clipper is None:
-                return rows.sum(axis=0), losses, 0.0
-            groups, context = self.plan.groups, self.context
-            norms, usable = usable_norms(backend, rows, groups)
-            counts: Array = 0.0
-            if isinstance(clipper, AdaptiveClipper):
-                counts = clipper.counts(backend.xp, norms, usable, context)
-            return weighted_sum(backend, clipper, rows, norms, groups, context), losses, counts
 
     def summed(self, indices: np.ndarray) -> tuple[Array, Array]:
         """NOT private: the sum over these records of their (clipped, in a private run) gradients, float64 [D], and of

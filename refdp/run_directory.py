@@ -28,11 +28,12 @@ from refdp.files import dumps, read_json, write_atomically
 
 PUBLIC_COLUMNS = ("step", "epoch", "test_accuracy", "epsilon_upper", "delta")
 PRIVATE_COLUMN = "NOT_PRIVATE_train_loss"
+_CHANGES_NOTHING = ("data_dir", "physical_batch_size", "per_sample")  # but rounding
 
 
 def fingerprint(config: RunConfig, data: Dataset) -> bytes:
     """SHA-256 of everything that decides what a run releases: its configuration and its training records."""
-    choices = {k: v for k, v in config.to_json().items() if k not in ("data_dir", "physical_batch_size")}
+    choices = {k: v for k, v in config.to_json().items() if k not in _CHANGES_NOTHING}
     digest = hashlib.sha256(dumps(choices).encode())
     digest.update(data.train.sha256())
     return digest.digest()

@@ -44,6 +44,7 @@ class Timing:
         memory_before_bytes: the same before the model and its data were made: the interpreter and its libraries.
         device_memory_bytes: what the device's memory pool holds at the end; None on the host.
         chunk, workers: records at a time, and threads.
+        per_sample: how gradients were clipped.
     """
 
     seconds: list[float]
@@ -52,6 +53,7 @@ class Timing:
     device_memory_bytes: int | None
     chunk: int
     workers: int
+    per_sample: str
 
     @property
     def median(self) -> float:
@@ -60,7 +62,12 @@ class Timing:
 
 
 def trainer(
-    model: str, batch_size: int, backend: Backend, clipping: str, physical_batch_size: int | None = None
+    model: str,
+    batch_size: int,
+    backend: Backend,
+    clipping: str,
+    physical_batch_size: int | None = None,
+    per_sample: str = "auto",
 ) -> Trainer:
     """A run of this model on random data, each step a batch of all of them."""
     input_shape, num_classes = natural(model)
@@ -83,7 +90,9 @@ def trainer(
         neighboring=sampler.default_neighboring,
     )
     streams = Streams.from_seed(0)
-    return Trainer(plan, data, backend, streams, physical_batch_size=physical_batch_size)
+    return Trainer(
+        plan, data, backend, streams, physical_batch_size=physical_batch_size, per_sample=per_sample
+    )
 
 
 def measure(
@@ -93,11 +102,12 @@ def measure(
     seconds: float,
     clipping: str = "flat",
     physical_batch_size: int | None = None,
+    per_sample: str = "auto",
 ) -> Timing:
     """Take steps for that many seconds after the warm-up (at least one), and time each."""
     before = peak_memory_bytes()
     keep_freed_memory()
-    run = trainer(model, batch_size, backend, clipping, physical_batch_size)
+    run = trainer(model, batch_size, backend, clipping, physical_batch_size, per_sample)
     with threadpool_limits(1, user_api="blas"):
         for _ in range(WARM_UP):
             _one(run)
@@ -107,7 +117,7 @@ def measure(
             found.append(_one(run))
             total += found[-1]
     pool = None if backend.reads_are_free else int(backend.xp.get_default_memory_pool().total_bytes())
-    return Timing(found, peak_memory_bytes(), before, pool, run.chunk, run.workers)
+    return Timing(found, peak_memory_bytes(), before, pool, run.chunk, run.workers, run.per_sample)
 
 
 def _one(run: Trainer) -> float:

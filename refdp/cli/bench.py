@@ -8,11 +8,9 @@ from refdp.backend import get_backend
 from refdp.bench.step import Timing, measure
 from refdp.cli.output import Output, output_options
 from refdp.cli.parameters import COUNT, Name, Number
-from refdp.errors import RefDPError
+from refdp.gradients import PER_SAMPLE
 
 _SECONDS = Number("from 0.01 to 86,400 seconds", lambda x: 0.01 <= x <= 86400)
-_BUILT = {"auto": "explicit", "explicit": "explicit"}
-"""--per-sample -> the method that computes."""
 
 
 @click.group()
@@ -34,10 +32,10 @@ def bench() -> None:
 )
 @click.option(
     "--per-sample",
-    type=click.Choice(["auto", "explicit", "ghost", "hybrid"]),
+    type=click.Choice(PER_SAMPLE),
     default="auto",
     show_default=True,
-    help="How per-sample gradients are clipped; ghost and hybrid are not built yet.",
+    help="How per-sample gradients are clipped: made (explicit), by norms without making them (ghost), or both.",
 )
 @click.option("--clipping", type=Name(), default="flat", show_default=True, help="Clipping rule.")
 @click.option("--backend", type=click.Choice(["numpy", "cupy"]), default="numpy", show_default=True)
@@ -63,17 +61,15 @@ def step(
     refdp bench step --model wrn-16-4 --backend cupy --seconds 10 --json
     """
     output = Output(as_json, quiet)
-    if per_sample not in _BUILT:
-        raise RefDPError(f"--per-sample {per_sample!r}: is not built yet; use one of {', '.join(_BUILT)}")
     chosen = get_backend(backend)
     output.say(f"{model}, batches of {batch_size}, on {backend}: warming up, then {seconds:g} s of steps")
-    found = measure(model, batch_size, chosen, seconds, clipping, physical_batch_size)
+    found = measure(model, batch_size, chosen, seconds, clipping, physical_batch_size, per_sample)
     answer = {
         "schema": "refdp-bench/1",
         "model": model,
         "batch_size": batch_size,
         "per_sample": per_sample,
-        "per_sample_used": _BUILT[per_sample],
+        "per_sample_used": found.per_sample,
         "clipping": clipping,
         "backend": backend,
         "samples_per_second": batch_size / found.median,

@@ -19,6 +19,7 @@ from refdp.config import RunConfig, build
 from refdp.engine import Trainer
 from refdp.errors import RefDPError
 from refdp.files import exclusive
+from refdp.gradients import PER_SAMPLE
 from refdp.noise import NOISE_SOURCES
 from refdp.recipes import recipe_for
 from refdp.registry import parse_spec
@@ -150,6 +151,14 @@ def _resumed(directory: RunDirectory, ctx: click.Context, options: dict[str, Any
     help="Weights at which gradients are taken and averaged before clipping: average:memory=K[,decay=D] "
     "[default: the last].",
 )
+@click.option(
+    "--per-sample",
+    type=click.Choice(PER_SAMPLE),
+    default="auto",
+    show_default=True,
+    help="How per-sample gradients are clipped: made (explicit), by norms without making them (ghost), or both, as is "
+    "faster (hybrid); changes rounding only.",
+)
 @click.option("--backend", type=click.Choice(["numpy", "cupy"]), default="numpy", show_default=True)
 @click.option(
     "--show-private-metrics", is_flag=True, help="Also show and write un-noised training loss. NOT private."
@@ -184,6 +193,7 @@ def train(ctx: click.Context, **options: Any) -> int:
         backend,
         NOISE_SOURCES[config.noise_source].from_seed(config.seed),
         physical_batch_size=config.physical_batch_size,
+        per_sample=config.per_sample,
         watch_private=flags["show_private_metrics"],
     )
     if flags["resume"]:

@@ -9,10 +9,7 @@ import numpy as np
 
 from refdp.backend import Array, Backend
 from refdp.clippers.base import ClipContext, Clipper
-
-_CACHED = 2**16
-"""Numbers cast to float64 at a time: half a megabyte. Twice and four times that took 1.03 and 1.6 times as long, half
-of it 1.25 times (mnistnet's 80 x 26,010, OpenBLAS)."""
+from refdp.norms import squared_rows
 
 
 def rounding_margin(dtype: Any) -> float:
@@ -34,23 +31,7 @@ def group_norms(backend: Backend, per_sample: Array, groups: Sequence[slice]) ->
     xp = backend.xp
     # A norm that overflows is inf: that record is not usable.
     with np.errstate(over="ignore", invalid="ignore"):
-        return xp.sqrt(xp.stack([_squared_rows(xp, per_sample[:, g]) for g in groups], axis=1))
-
-
-def _squared_rows(xp: Any, rows: Array) -> Array:
-    """Squared Euclidean norms, float64 [B], of rows [B, n]: cast in pieces that stay in cache, then dotted."""
-    count, width = rows.shape
-    total = xp.zeros(count, dtype=xp.float64)
-    columns = max(1, min(width, _CACHED))
-    height = max(1, min(count, _CACHED // max(width, 1)))
-    space = xp.empty((height, columns), dtype=xp.float64)
-    for top in range(0, count, height):
-        for left in range(0, width, columns):
-            piece = rows[top : top + height, left : left + columns]
-            cast = space[: piece.shape[0], : piece.shape[1]]
-            xp.copyto(cast, piece)
-            total[top : top + height] += (cast[:, None, :] @ cast[:, :, None])[:, 0, 0]
-    return total
+        return xp.sqrt(xp.stack([squared_rows(xp, per_sample[:, g]) for g in groups], axis=1))
 
 
 def clipped_sum(
@@ -72,12 +53,25 @@ def clipped_sum(
 def usable_norms(backend: Backend, per_sample: Array, groups: Sequence[slice]) -> tuple[Array, Array]:
     """(norms [B, L], usable [B]): rows holding NaN or inf are set to zero in ``per_sample``, and not usable."""
     xp = backend.xp
-    norms = group_norms(backend, per_sample, groups)
-    usable = xp.isfinite(norms).all(axis=1)
-    if not backend.reads_are_free or not bool(usable.all()):
+    norms, usable, dropped = checked_norms(
+        backend, group_norms(backend, per_sample, groups), per_sample.dtype
+    )
+    if dropped is not None:
         xp.copyto(per_sample, xp.zeros_like(per_sample[:1]), where=~usable[:, None])
-        norms = xp.where(usable[:, None], norms, 0.0)
     return norms, usable
+
+
+def checked_norms(backend: Backend, norms: Array, dtype: Any) -> tuple[Array, Array, Array | None]:
+    """(norms [B, L] with those of unusable records 0, usable [B], ``usable`` again or, where all are, None).
+
+    A record is usable whose norms are numbers that ``dtype`` can hold. One of its gradients may have left that range
+    otherwise; and however gradients are summed, explicit or not, the same records are dropped.
+    """
+    xp = backend.xp
+    usable = (norms <= float(np.finfo(dtype).max)).all(axis=1)
+    if backend.reads_are_free and bool(usable.all()):
+        return norms, usable, None
+    return xp.where(usable[:, None], norms, 0.0), usable, usable
 
 
 def weighted_sum(
@@ -90,7 +84,7 @@ def weighted_sum(
 ) -> Array:
     """Sum of the rows of ``per_sample``, scaled by the rule: [D], given their finite norms [B, L]."""
     xp = backend.xp
-    scales = _round_down(xp, clipper.scales(xp, norms, context), per_sample.dtype)
+    scales = rounded_scales(backend, clipper, norms, context, per_sample.dtype)
     if len(groups) == 1:
         return scales[:, 0] @ per_sample
     total = xp.empty(per_sample.shape[1], dtype=per_sample.dtype)
@@ -98,6 +92,13 @@ def weighted_sum(
     for i, group in enumerate(groups):
         xp.matmul(columns[i], per_sample[:, group], out=total[group])
     return total
+
+
+def rounded_scales(
+    backend: Backend, clipper: Clipper, norms: Array, context: ClipContext, dtype: Any
+) -> Array:
+    """The rule's scales [B, L] in ``dtype``, rounded down."""
+    return _round_down(backend.xp, clipper.scales(backend.xp, norms, context), dtype)
 
 
 def _round_down(xp: Any, scales: Array, dtype: Any) -> Array:

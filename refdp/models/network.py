@@ -18,6 +18,7 @@ from refdp.backend import Array
 from refdp.errors import RefDPError
 from refdp.models import framework, loss
 from refdp.models.layers import Layer
+from refdp.models.layers.held import Held, merged
 
 
 class Parameter(NamedTuple):
@@ -25,6 +26,34 @@ class Parameter(NamedTuple):
 
     where: slice
     shape: tuple[int, ...]
+
+
+class HeldGradients:
+    """A chunk's gradients between norms and weighted sum."""
+
+    def __init__(self, network: Network, held: Held) -> None:
+        self._network, self._held = network, held
+
+    def squares(self, xp: Any) -> Array:
+        """|d loss_b / d tensor|^2, float64 [B, P], tensors in the order of ``Network.parameters``."""
+        return xp.stack([self._held.squares[name] for name in self._network.parameters], axis=1)
+
+    def weighted_sum(self, xp: Any, weights: Array, usable: Array | None) -> Array:
+        """Σ_b weights[b] d loss_b / d theta, [D] in the type of the weights.
+
+        Args:
+            weights: [B, P], or [B, 1] for all tensors.
+            usable: [B], where given: samples that are not add nothing, though they hold NaN or inf.
+        """
+        network = self._network
+        total = xp.empty(network.size, dtype=weights.dtype)
+        columns = xp.ascontiguousarray(weights.T)
+        by_name, out = {}, {}
+        for i, (name, (where, shape)) in enumerate(network.parameters.items()):
+            by_name[name] = columns[min(i, len(columns) - 1)]
+            out[name] = total[where].reshape(shape)
+        self._held.weigh(by_name, usable, out)
+        return total
 
 
 class Network:
@@ -95,6 +124,26 @@ class Network:
             params, rows = self._parameter_views(name, layer, theta), self._gradient_views(name, layer, out)
             dy = layer.backward(xp, params, caches.pop(), dy, rows, index > self._first)
         return losses
+
+    def held_gradients(
+        self, xp: Any, theta: Array, x: Array, labels: Array, mode: str
+    ) -> tuple[Array, HeldGradients]:
+        """The same gradients, of which only norms are kept, and what their weighted sum takes.
+
+        Shapes as above, -> losses [B], and norms by tensor.
+
+        Args:
+            mode: ``ghost`` or ``hybrid``: see ``layers.base.MODES``.
+        """
+        logits, caches = self._forward(xp, theta, x)
+        losses, dy = loss.cross_entropy(xp, logits, labels)
+        parts = []
+        for index in range(len(self.layers) - 1, self._first - 1, -1):
+            name, layer = self.layers[index]
+            params = self._parameter_views(name, layer, theta)
+            dy, part = layer.held(xp, params, caches.pop(), dy, index > self._first, mode)
+            parts.append((name, part))
+        return losses, HeldGradients(self, merged(parts))
 
     def to_framework(self, theta: np.ndarray) -> dict[str, np.ndarray]:
         """Host theta [D] -> parameters by name in PyTorch's layouts: [out, in], [out, in, kh, kw], [out]."""

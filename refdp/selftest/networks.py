@@ -1,4 +1,4 @@
-"""Every registered model's losses and per-sample gradients.
+"""Every registered model's losses and per-sample gradients, made or not.
 
 A small version on the host in float64 against central differences; the model at its natural shape on the backend
 against the host in float64. tanh takes the place of relu where a kink would disturb either.
@@ -45,6 +45,14 @@ def cases(backend: Backend, seed: int) -> Iterator[Case]:
             1e-4,
             partial(_against_host, _smooth(name), seed, backend, np.float32),
         )
+        for mode in ("ghost", "hybrid"):
+            yield Case(
+                "model",
+                f"{name}, {mode} against explicit, {backend.name} float64",
+                "largest error",
+                1e-8,
+                partial(_against_explicit, name, mode, seed, backend),
+            )
 
 
 def _smooth(name: str) -> str:
@@ -88,6 +96,23 @@ def _against_host(spec: str, seed: int, backend: Backend, dtype: Any) -> float:
     losses, found = _gradients(network, backend, theta, x, labels, dtype)
     errors = [relative_error(f, w) for f, w in zip(found, rows, strict=True)]
     return largest([relative_error(losses, wanted), *errors])
+
+
+def _against_explicit(name: str, mode: str, seed: int, backend: Backend) -> float:
+    """Norms by tensor, and a sum with weights by tensor, of gradients that need not be made."""
+    network = _small(name)
+    theta, x, labels = _problem(network, seed, 3)
+    _, rows = _gradients(network, numpy_backend(), theta, x, labels, np.float64)
+    tensors = [where for where, _ in network.parameters.values()]
+    norms = np.stack([np.linalg.norm(rows[:, where], axis=1) for where in tensors], axis=1)
+    weights = np.random.default_rng([seed, 5]).random(norms.shape)
+    total = np.concatenate([weights[:, i] @ rows[:, where] for i, where in enumerate(tensors)])
+    xp = backend.xp
+    put = backend.asarray(theta), backend.asarray(x), backend.asarray(labels)
+    _, held = network.held_gradients(xp, *put, mode)
+    found = backend.to_host(xp.sqrt(held.squares(xp)))
+    summed = backend.to_host(held.weighted_sum(xp, backend.asarray(weights), None))
+    return largest([relative_error(found, norms), relative_error(summed, total)])
 
 
 def _against_differences(name: str, seed: int) -> float:

@@ -40,6 +40,15 @@ def test_the_answer(capsys: Capture) -> None:
     assert got["peak_memory_bytes"] >= got["memory_before_bytes"] > 2**20
 
 
+@pytest.mark.parametrize(
+    ("asked", "used"),
+    [("auto", "hybrid"), ("explicit", "explicit"), ("ghost", "ghost"), ("hybrid", "hybrid")],
+)
+def test_modes(capsys: Capture, asked: str, used: str) -> None:
+    got = answer(capsys, "--model", "mnistnet", "--batch-size", "3", "--per-sample", asked)
+    assert (got["per_sample"], got["per_sample_used"]) == (asked, used)
+
+
 @pytest.mark.parametrize("clipping", ["quantile", "dynamic", "per-layer"])
 def test_other_rules(capsys: Capture, clipping: str) -> None:
     got = answer(capsys, "--model", "mlp", "--batch-size", "9", "--clipping", clipping)
@@ -110,8 +119,6 @@ def test_text_and_quiet(capsys: Capture) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--per-sample", "ghost"], "--per-sample 'ghost': is not built yet; use one of auto, explicit"),
-        (["--per-sample", "hybrid"], "--per-sample 'hybrid': is not built yet"),
         (["--per-sample", "other"], "'other' is not one of"),
         (["--model", "nope"], "model = 'nope': has no natural data shape"),
         (["--model", "mlp:hidden=0"], "hidden = 0"),

@@ -24,6 +24,8 @@ CHOICES = [
     ["--clipping", "per-layer-quantile:allocation=dimension,renormalise=true"],
     ["--clipping", "per-layer:bounds=1/2/3/4,allocation=equal"],
     ["--clipping", "dynamic:rho_c=4"],
+    ["--clipping", "quantile", "--per-sample", "ghost"],
+    ["--per-sample", "explicit"],
     ["--lr-schedule", "plateau:every=1,patience=0"],
     ["--lr-schedule", "plateau-public:every=2"],
     ["--iterates", "average:memory=3,decay=0.5", "--optimizer", "adam:bias_correction=dp"],

@@ -77,8 +77,12 @@ def check_noise() -> None:
 
 
 def check_neighbouring_sums() -> None:
-    """Removing a record moves the clipped sum by at most C; replacing one by at most 2C (P11)."""
-    trainer = small_trainer(clip_norm=0.05, noise_multiplier=1.0)
+    """Removing a record moves the clipped sum by at most C; replacing one by at most 2C (P11). In every mode."""
+    for mode in ("explicit", "ghost", "hybrid"):
+        _neighbouring_sums(small_trainer(clip_norm=0.05, noise_multiplier=1.0, per_sample=mode))
+
+
+def _neighbouring_sums(trainer: Trainer) -> None:
     bound = trainer.plan.clipper.bound(trainer.context)
     everyone = np.arange(12)
     whole = trainer.summed_gradient(everyone)

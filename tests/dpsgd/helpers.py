@@ -67,6 +67,7 @@ def small_trainer(
     chunk: int | None = None,
     dtype: Any = np.float64,
     workers: int = 1,
+    per_sample: str = "auto",
     **plan: Any,
 ) -> Trainer:
     data = small_data()
@@ -78,4 +79,5 @@ def small_trainer(
         physical_batch_size=chunk,
         dtype=dtype,
         workers=workers,
+        per_sample=per_sample,
     )

@@ -22,7 +22,7 @@ from refdp.samplers.poisson import Poisson
 
 Patch = pytest.MonkeyPatch
 
-_add_noise, _weighted_sum = engine_module.add_gaussian_noise, engine_module.weighted_sum
+_add_noise, _chunk_sum = engine_module.add_gaussian_noise, engine_module.Trainer._chunk_sum
 _advance, _batch = engine_module.Trainer.advance, Poisson.batch
 
 
@@ -81,21 +81,26 @@ def noise_centred(patch: Patch) -> None:
 def noise_per_chunk(patch: Patch) -> None:
     """Each physical micro-batch is noised."""
 
-    def clip(backend: Any, clipper: Any, rows: Any, norms: Any, groups: Any, context: Any) -> Any:
-        clean = _weighted_sum(backend, clipper, rows, norms, groups, context)
-        seed = np.random.SeedSequence(int(abs(rows[0, 0]) * 2**40))
-        return _add_noise(backend, clean, 1.3, clipper.bound(context), seed, float)
+    def chunk_sum(self: Any, indices: np.ndarray) -> Any:
+        clean, losses, counts = _chunk_sum(self, indices)
+        seed = np.random.SeedSequence(int(abs(clean[0]) * 2**40))
+        bound = self.plan.clipper.bound(self.context)
+        return _add_noise(self.backend, clean, 1.3, bound, seed, float), losses, counts
 
-    patch.setattr(engine_module, "weighted_sum", clip)
+    patch.setattr(engine_module.Trainer, "_chunk_sum", chunk_sum)
 
 
 def clipped_batch_mean(patch: Patch) -> None:
     """The mean gradient of the batch is clipped, and taken times its size for a sum."""
 
-    def clip(backend: Any, clipper: Any, rows: Any, norms: Any, groups: Any, context: Any) -> Any:
-        return len(rows) * clipped_sum(backend, clipper, rows.mean(axis=0, keepdims=True), groups, context)
+    def chunk_sum(self: Any, indices: np.ndarray) -> Any:
+        rows, x = np.empty((len(indices), self.plan.network.size)), self._views(indices, indices)[0]
+        losses = self.plan.network.per_sample_gradients(np, self.theta, x, self._train_y[indices], rows)
+        mean = rows.mean(axis=0, keepdims=True)
+        clipped = clipped_sum(self.backend, self.plan.clipper, mean, self.plan.groups, self.context)
+        return len(rows) * clipped, losses, 0.0
 
-    patch.setattr(engine_module, "weighted_sum", clip)
+    patch.setattr(engine_module.Trainer, "_chunk_sum", chunk_sum)
 
 
 def sensitivity_two_c(patch: Patch) -> None:

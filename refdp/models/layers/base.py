@@ -9,15 +9,27 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from refdp.backend import Array
+from refdp.models.layers.held import Held, of_rows
+
+MODES = ("explicit", "ghost", "hybrid")
+"""How per-sample gradients are clipped. ``explicit``: all of them are made, [B, D]. ``ghost``: none is; every layer
+gives norms, and then the weighted sum. ``hybrid``: each layer the way that is cheaper for it."""
 
 
 class Layer(ABC):
-    """One step of a network: y = f(x, params), applied to each sample of a batch on its own."""
+    """One step of a network: y = f(x, params), applied to each sample of a batch on its own.
+
+    G1. ``squared_norms`` is never below the squared norm of what ``weighted_gradients`` adds for a sample of weight 1,
+        but for the rounding of that sum.
+    """
+
+    ghost: ClassVar[bool] = False
+    """Whether norms without gradients are the cheaper way, and so the one that the mode ``hybrid`` takes here."""
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Names and shapes of the parameters, in the order they are stored. None by default."""
@@ -59,6 +71,47 @@ class Layer(ABC):
         """Both backward passes at once, for layers where they share work: dx where it is wanted, else None."""
         self.per_sample_gradients(xp, cache, dy, out)
         return self.input_gradient(xp, params, cache, dy) if wants_input else None
+
+    def squared_norms(self, xp: Any, params: dict[str, Array], cache: Any, dy: Array) -> dict[str, Array]:
+        """|d loss_b / d param|^2, float64 [B] by name: without making those gradients, where the layer knows how."""
+        return of_rows(xp, self._rows(xp, cache, dy)).squares
+
+    def weighted_gradients(
+        self,
+        xp: Any,
+        params: dict[str, Array],
+        cache: Any,
+        dy: Array,
+        weights: dict[str, Array],
+        usable: Array | None,
+        out: dict[str, Array],
+    ) -> None:
+        """Write Σ_b weights[name][b] d loss_b / d param into out[name]: see ``Held.weigh``."""
+        of_rows(xp, self._rows(xp, cache, dy)).weigh(weights, usable, out)
+
+    def held(
+        self, xp: Any, params: dict[str, Array], cache: Any, dy: Array, wants_input: bool, mode: str
+    ) -> tuple[Array | None, Held]:
+        """dx where it is wanted, else None; and this chunk, held for a weighted sum of its gradients."""
+        if mode == "ghost" or self.ghost:
+
+            def weigh(weights: dict[str, Array], usable: Array | None, out: dict[str, Array]) -> None:
+                self.weighted_gradients(xp, params, cache, dy, weights, usable, out)
+
+            squares = self.squared_norms(xp, params, cache, dy)
+            return self.input_gradient(xp, params, cache, dy) if wants_input else None, Held(squares, weigh)
+        rows = self._space(xp, dy)
+        return self.backward(xp, params, cache, dy, rows, wants_input), of_rows(xp, rows)
+
+    def _space(self, xp: Any, dy: Array) -> dict[str, Array]:
+        """Room for per-sample gradients [B, *parameter_shape] by name."""
+        shapes = self.parameter_shapes()
+        return {name: xp.empty((dy.shape[0], *shape), dtype=dy.dtype) for name, shape in shapes.items()}
+
+    def _rows(self, xp: Any, cache: Any, dy: Array) -> dict[str, Array]:
+        rows = self._space(xp, dy)
+        self.per_sample_gradients(xp, cache, dy, rows)
+        return rows
 
 
 def uniform_fan_in(

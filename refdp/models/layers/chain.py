@@ -6,6 +6,7 @@ from typing import Any
 
 from refdp.backend import Array
 from refdp.models.layers.base import Layer
+from refdp.models.layers.held import Held
 
 Named = tuple[str, Layer]
 
@@ -55,3 +56,22 @@ def backward(
         named, wanted = layers[index], wants_input or index > 0
         gradient = named[1].backward(xp, own(named, params), caches[index], gradient, own(named, out), wanted)
     return gradient
+
+
+def held(
+    xp: Any,
+    layers: tuple[Named, ...],
+    params: dict[str, Array],
+    caches: list[Any],
+    dy: Array,
+    wants_input: bool,
+    mode: str,
+) -> tuple[Array | None, list[tuple[str, Held]]]:
+    """dx where it is wanted, else None; and what each layer holds, the last layer's first."""
+    gradient: Array | None = dy
+    parts = []
+    for index in range(len(layers) - 1, -1, -1):
+        named, wanted = layers[index], wants_input or index > 0
+        gradient, part = named[1].held(xp, own(named, params), caches[index], gradient, wanted, mode)
+        parts.append((named[0], part))
+    return gradient, parts

@@ -18,8 +18,9 @@ of W, so where an image has fewer positions than there are filters, dW_b comes f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,6 +29,17 @@ from refdp.backend import Array
 from refdp.errors import RefDPError
 from refdp.models.layers import windows
 from refdp.models.layers.base import Layer, uniform_fan_in
+from refdp.models.layers.held import keep
+from refdp.norms import squared_rows
+
+_GRAM = 2**20  # numbers of a Gram matrix at a time
+
+
+class GhostProducts(NamedTuple):
+    """Of every sample's and filter's gradient: squared norm [B, O], and inner products [B, O] with given vectors."""
+
+    squares: Array
+    inner: list[Array]
 
 
 @dataclass(frozen=True)
@@ -85,13 +97,9 @@ class Conv2d(Layer):
         return y, (x, None if self._turned and height * width > self.out_channels else cut)
 
     def per_sample_gradients(self, xp: Any, cache: Any, dy: Array, out: dict[str, Array]) -> None:
-        x, cut = cache
-        if cut is None:
-            cut = patches(xp, x, self.kernel, self.stride, self.padding)
-        batch, positions = dy.shape[0], dy.shape[1] * dy.shape[2]
-        rows = dy.reshape(batch, positions, self.out_channels)
-        weight = out["weight"].reshape(batch, self.out_channels, self.fan_in)
-        xp.matmul(rows.transpose(0, 2, 1), cut.reshape(batch, positions, self.fan_in), out=weight)
+        cut, rows = self._cut(xp, cache, dy)
+        weight = out["weight"].reshape(dy.shape[0], self.out_channels, self.fan_in)
+        xp.matmul(rows.transpose(0, 2, 1), cut, out=weight)
         self._bias_gradients(xp, rows, out)
 
     def input_gradient(self, xp: Any, params: dict[str, Array], cache: Any, dy: Array) -> Array:
@@ -133,6 +141,82 @@ class Conv2d(Layer):
         positions = dy.shape[1] * dy.shape[2]
         self._bias_gradients(xp, dy.reshape(batch, positions, self.out_channels), out)
         return self._from_patches_of(xp, params, x, turned)
+
+    def squared_norms(self, xp: Any, params: dict[str, Array], cache: Any, dy: Array) -> dict[str, Array]:
+        """|dW_b|² from ``ghost_products``, |dbias_b|² as it is."""
+        products = self.ghost_products(xp, cache, dy, [])
+        squares = {"weight": products.squares.sum(axis=1)}
+        if self.bias:
+            squares["bias"] = self.bias_norms(xp, dy)
+        return squares
+
+    def bias_norms(self, xp: Any, dy: Array) -> Array:
+        """|dbias_b|², float64 [B]."""
+        return squared_rows(xp, self._bias_rows(xp, dy))
+
+    def weighted_gradients(
+        self,
+        xp: Any,
+        params: dict[str, Array],
+        cache: Any,
+        dy: Array,
+        weights: dict[str, Array],
+        usable: Array | None,
+        out: dict[str, Array],
+    ) -> None:
+        """Σ_b w_b dY_bᵀ X_b as one product over all patches of the chunk."""
+        cut, rows = self._cut(xp, cache, dy)
+        cut, rows = keep(xp, cut, usable), keep(xp, rows, usable)
+        flat = rows.shape[0] * rows.shape[1]
+        scaled = (rows * weights["weight"][:, None, None]).reshape(flat, self.out_channels)
+        weight = out["weight"].reshape(self.out_channels, self.fan_in)
+        xp.matmul(scaled.T, cut.reshape(flat, self.fan_in), out=weight)
+        if self.bias:
+            xp.matmul(weights["bias"], self._bias_rows(xp, keep(xp, dy, usable)), out=out["bias"])
+
+    def ghost_products(self, xp: Any, cache: Any, dy: Array, along: Sequence[Array]) -> GhostProducts:
+        """Norms of each filter's gradient dW_b,o = Σ_p dY_b,po X_b,p, and its inner products with ``along``, without
+        making it.
+
+            |dW_b,o|² = Σ_pq dY_po dY_qo <X_p, X_q>        <dW_b,o, v_o> = Σ_p dY_po <X_p, v_o>
+
+        In float64: where positions cancel, float32 products would leave nothing right of a small norm. The squares
+        are rounded up by (K + P) 2^-50 (Σ_p |dY_po| |X_p|)², more than their own rounding, K + P sums deep, can take.
+
+        Args:
+            along: float64 [O, K] each.
+        """
+        cut, rows = self._cut(xp, cache, dy)
+        batch, positions, _ = rows.shape
+        squares = xp.empty((batch, self.out_channels), dtype=xp.float64)
+        inner = [xp.empty_like(squares) for _ in along]
+        height, wide = max(1, _GRAM // positions**2), max(1, _GRAM // positions)
+        for start in range(0, batch, height):
+            part = slice(start, start + height)
+            x, y = cut[part].astype(xp.float64), rows[part].astype(xp.float64)
+            lengths = xp.sqrt((x * x).sum(axis=2))
+            terms = (xp.abs(y) * lengths[:, :, None]).sum(axis=1)
+            squares[part] = (self.fan_in + positions) * 2.0**-50 * terms * terms
+            for left in range(0, positions, wide):
+                gram = x[:, left : left + wide] @ x.transpose(0, 2, 1)
+                squares[part] += (y[:, left : left + wide] * (gram @ y)).sum(axis=1)
+            for found, vectors in zip(inner, along, strict=True):
+                found[part] = (y * (x @ vectors.T)).sum(axis=1)
+        return GhostProducts(squares, inner)
+
+    def _cut(self, xp: Any, cache: Any, dy: Array) -> tuple[Array, Array]:
+        """X [B, P, K] and dY [B, P, O]."""
+        x, cut = cache
+        if cut is None:
+            cut = patches(xp, x, self.kernel, self.stride, self.padding)
+        batch, positions = dy.shape[0], dy.shape[1] * dy.shape[2]
+        return cut.reshape(batch, positions, self.fan_in), dy.reshape(batch, positions, self.out_channels)
+
+    def _bias_rows(self, xp: Any, dy: Array) -> Array:
+        """dbias_b [B, O]."""
+        out = {"bias": xp.empty((dy.shape[0], self.out_channels), dtype=dy.dtype)}
+        self._bias_gradients(xp, dy.reshape(dy.shape[0], dy.shape[1] * dy.shape[2], self.out_channels), out)
+        return out["bias"]
 
     @property
     def _turned(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from refdp import validate
 from refdp.backend import Array
 from refdp.errors import RefDPError
 from refdp.models.layers.base import Layer, uniform_fan_in
+from refdp.models.layers.held import keep
+from refdp.norms import squared_rows
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Linear(Layer):
 
     in_features: int
     out_features: int
+    ghost: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         validate.whole(1, in_features=self.in_features, out_features=self.out_features)
@@ -51,3 +54,23 @@ class Linear(Layer):
         x = cache
         xp.multiply(dy[:, :, None], x[:, None, :], out=out["weight"])
         out["bias"][...] = dy
+
+    def squared_norms(self, xp: Any, params: dict[str, Array], cache: Array, dy: Array) -> dict[str, Array]:
+        """|dy_b ⊗ x_b|² = |dy_b|² |x_b|² (Goodfellow 2015, arXiv 1510.01799)."""
+        bias = squared_rows(xp, dy)
+        return {"weight": bias * squared_rows(xp, cache), "bias": bias}
+
+    def weighted_gradients(
+        self,
+        xp: Any,
+        params: dict[str, Array],
+        cache: Array,
+        dy: Array,
+        weights: dict[str, Array],
+        usable: Array | None,
+        out: dict[str, Array],
+    ) -> None:
+        """Σ_b w_b dy_b ⊗ x_b as one product."""
+        x, dy = keep(xp, cache, usable), keep(xp, dy, usable)
+        xp.matmul((dy * weights["weight"][:, None]).T, x, out=out["weight"])
+        xp.matmul(weights["bias"], dy, out=out["bias"])

@@ -13,6 +13,7 @@ from refdp.models.layers import chain
 from refdp.models.layers.base import Layer
 from refdp.models.layers.chain import Named
 from refdp.models.layers.flatten import Flatten
+from refdp.models.layers.held import Held, merged
 
 
 @dataclass(frozen=True)
@@ -101,3 +102,13 @@ class Residual(Layer):
         dx = chain.backward(xp, self.main, params, main, dy, out, wants_input)
         other = chain.backward(xp, self.shortcut, params, shortcut, dy, out, wants_input)
         return None if dx is None or other is None or not wants_input else dx + other
+
+    def held(
+        self, xp: Any, params: dict[str, Array], cache: Any, dy: Array, wants_input: bool, mode: str
+    ) -> tuple[Array | None, Held]:
+        """The two chains, each once."""
+        _, main, shortcut = cache
+        dx, parts = chain.held(xp, self.main, params, main, dy, wants_input, mode)
+        other, others = chain.held(xp, self.shortcut, params, shortcut, dy, wants_input, mode)
+        both = None if dx is None or other is None or not wants_input else dx + other
+        return both, merged(parts + others)

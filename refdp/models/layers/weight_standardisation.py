@@ -77,3 +77,21 @@ def pull_back(xp: Any, used: Standardised, gradients: Array) -> Array:
         block -= corrections.transpose(1, 0, 2)
         along[filters] = products[:, :, 1:]
     return along[:, :, 0].T
+
+
+def squared_norms(used: Standardised, squares: Array, sums: Array, along: Array, sloped: Array) -> Array:
+    """|dW_b,o|² [B, O] from |dV|², Σ dV, <dV, u> and <dV, slope>, all float64 and ``used`` too; rounded up.
+
+    With N weights in a filter, m = Σ dV / N and t = <dV, u>:
+
+        |dW|² = scale² (|dV|² - N m²) - 2 scale t (<dV, slope> - m Σ slope) + t² |slope|²
+
+    Every term is at most a few times scale² |dV|²; N 2^-50 of that is more than their rounding can take.
+    """
+    number = used.centred.shape[1]
+    mean = sums / number
+    cross = along * (sloped - mean * used.slope.sum(axis=1))
+    curved = along * along * (used.slope * used.slope).sum(axis=1)
+    largest = used.scale * used.scale * squares
+    exact = used.scale * used.scale * (squares - number * mean * mean) - 2.0 * used.scale * cross + curved
+    return exact + number * 2.0**-50 * (largest + curved)

@@ -89,6 +89,40 @@ class WsConv2d(Layer):
         self._pull_back(xp, used, out)
         return dx
 
+    def squared_norms(self, xp: Any, params: dict[str, Array], cache: Any, dy: Array) -> dict[str, Array]:
+        """From norms and inner products of dV_b; see ``ws.squared_norms``."""
+        cache, used = cache
+        double = ws.Standardised(*(values.astype(xp.float64) for values in used))
+        products = self.plain.ghost_products(
+            xp, cache, dy, [xp.ones_like(double.centred), double.centred, double.slope]
+        )
+        squares = {"weight": ws.squared_norms(double, products.squares, *products.inner).sum(axis=1)}
+        if self.has_gain:
+            squares["gain"] = ((products.inner[1] * double.reciprocal) ** 2).sum(axis=1)
+        if self.plain.bias:
+            squares["bias"] = self.plain.bias_norms(xp, dy)
+        return squares
+
+    def weighted_gradients(
+        self,
+        xp: Any,
+        params: dict[str, Array],
+        cache: Any,
+        dy: Array,
+        weights: dict[str, Array],
+        usable: Array | None,
+        out: dict[str, Array],
+    ) -> None:
+        """The weighted sum of dV_b, mapped back once."""
+        cache, used = cache
+        if self.has_gain:  # its gradient comes from dV as well, but may have a weight of its own
+            for_gain = {name: xp.empty_like(values) for name, values in out.items() if name != "gain"}
+            own = weights | {"weight": weights["gain"]}
+            self.plain.weighted_gradients(xp, params, cache, dy, own, usable, for_gain)
+            self._pull_back(xp, used, _one(for_gain | {"gain": out["gain"]}))
+        self.plain.weighted_gradients(xp, params, cache, dy, weights, usable, out)
+        self._pull_back(xp, used, _one({name: values for name, values in out.items() if name != "gain"}))
+
     @staticmethod
     def _as_used(params: dict[str, Array], used: ws.Standardised) -> dict[str, Array]:
         return {"weight": used.weight.reshape(params["weight"].shape)}
@@ -98,5 +132,10 @@ class WsConv2d(Layer):
         batch = out["weight"].shape[0]
         gradients = out["weight"].reshape(batch, self.out_channels, self.plain.fan_in)
         along = ws.pull_back(xp, used, gradients)
-        if self.has_gain:
+        if "gain" in out:
             xp.multiply(along, used.reciprocal, out=out["gain"])
+
+
+def _one(arrays: dict[str, Array]) -> dict[str, Array]:
+    """Arrays of parameters as gradients of a batch of one."""
+    return {name: values[None] for name, values in arrays.items()}

@@ -1,0 +1,136 @@
+"""What one chunk of records adds to a batch's sum: gradients, norms, scales, weighted sum."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from refdp.backend import Array, Backend
+from refdp.clippers import (
+    AdaptiveClipper,
+    ClipContext,
+    checked_norms,
+    rounded_scales,
+    rounding_margin,
+    usable_norms,
+    weighted_sum,
+)
+from refdp.data import Dataset
+from refdp.gradients import per_sample_mode, record_gradients
+from refdp.plan import Plan
+from refdp.validate import whole
+
+_SMALLEST_CHUNK = 8
+
+
+class Chunks:
+    """The state that a step's sum depends on, and the sum over one chunk.
+
+    Attributes:
+        step: number of steps taken.
+        theta: weights [D].
+        past: weights of earlier steps, the latest first.
+        released: what an adaptive clipping rule has released so far.
+        chunk: records at a time.
+        per_sample: ``explicit``, ``ghost`` or ``hybrid``.
+    """
+
+    theta: Array
+
+    def __init__(
+        self,
+        plan: Plan,
+        data: Dataset,
+        backend: Backend,
+        dtype: Any,
+        physical_batch_size: int | None,
+        per_sample: str,
+    ) -> None:
+        self.plan, self.data, self.backend = plan, data, backend
+        self.dtype = np.dtype(dtype).type
+        room = (
+            (8 if backend.reads_are_free else 1024) * 2**20 // (plan.network.size * np.dtype(dtype).itemsize)
+        )
+        size = min(max(room, _SMALLEST_CHUNK), 4096) if physical_batch_size is None else physical_batch_size
+        whole(1, physical_batch_size=size)
+        self.chunk = min(size, plan.sampler.dataset_size)
+        mode = per_sample_mode(per_sample, plan.augmentation is None and plan.iterates is None)
+        self.per_sample = mode if plan.private else "explicit"
+        self.step = 0
+        self.past: list[Array] = []
+        self.released = plan.released()
+        self._train_x, self._train_y = backend.asarray(data.train.x), backend.asarray(data.train.y)
+        self._drawn: tuple[int, np.ndarray] | None = None
+        self._own = threading.local()  # each worker's buffer of gradients
+
+    @property
+    def context(self) -> ClipContext:
+        """What is public at this step, for the clipping rule."""
+        plan = self.plan
+        return ClipContext(self.step, plan.steps, rounding_margin(self.dtype), plan.sizes, self.released)
+
+    def _views(self, indices: np.ndarray, chosen: Array) -> list[Array]:
+        """Model inputs [b, *shape] of these records: one array a view."""
+        backend, augmentation, x = self.backend, self.plan.augmentation, self._train_x[chosen]
+        if augmentation is None:
+            return [self.data.prepare(backend.xp, x)]
+        assert self._drawn is not None
+        drawn = backend.asarray(self._drawn[1][indices])
+        seen = (augmentation.view(backend.xp, x, drawn[:, k]) for k in range(augmentation.views))
+        return [self.data.prepare(backend.xp, view) for view in seen]
+
+    def _buffers(self, rows: int) -> list[Array]:
+        """This worker's own space for gradients [rows, D]: one, or two where gradients are averaged."""
+        if not hasattr(self._own, "buffers"):
+            views = 1 if self.plan.augmentation is None else self.plan.augmentation.views
+            count = 1 if views == 1 and self.plan.iterates is None else 2
+            shape = (self.chunk, self.plan.network.size)
+            self._own.buffers = [self.backend.xp.empty(shape, dtype=self.dtype) for _ in range(count)]
+        return [buffer[:rows] for buffer in self._own.buffers]
+
+    def _chunk_sum(self, indices: np.ndarray) -> tuple[Array, Array, Array]:
+        """One chunk: its summed (clipped) gradient [D], its losses [b], and an adaptive rule's counts [L]."""
+        chosen = self.backend.asarray(indices)
+        views, labels = self._views(indices, chosen), self._train_y[chosen]
+        with np.errstate(
+            all="ignore"
+        ):  # a record whose gradient overflows is dropped by the clipper, quietly
+            if self.per_sample == "explicit":
+                return self._explicit_sum(views, labels)
+            return self._held_sum(views[0], labels)
+
+    def _explicit_sum(self, views: list[Array], labels: Array) -> tuple[Array, Array, Array]:
+        """By gradients that are made, [b, D]."""
+        backend, clipper = self.backend, self.plan.clipper
+        rows, *scratch = self._buffers(len(labels))
+        weights = [1.0] if self.plan.iterates is None else self.plan.iterates.weights(1 + len(self.past))
+        iterates = list(zip(weights, [self.theta, *self.past], strict=True))
+        losses = record_gradients(
+            self.plan.network, backend.xp, iterates, views, labels, rows, scratch[0] if scratch else None
+        )
+        if clipper is None:
+            return rows.sum(axis=0), losses, 0.0
+        groups, context = self.plan.groups, self.context
+        norms, usable = usable_norms(backend, rows, groups)
+        summed = weighted_sum(backend, clipper, rows, norms, groups, context)
+        return summed, losses, self._counts(norms, usable, context)
+
+    def _held_sum(self, x: Array, labels: Array) -> tuple[Array, Array, Array]:
+        """By norms first, and then a weighted sum of gradients of which some, or all, are never made."""
+        backend, clipper, xp = self.backend, self.plan.clipper, self.backend.xp
+        assert clipper is not None
+        losses, held = self.plan.network.held_gradients(xp, self.theta, x, labels, self.per_sample)
+        squares, context = held.squares(xp), self.context
+        norms = xp.sqrt(squares if clipper.per_group else squares.sum(axis=1, keepdims=True))
+        norms, usable, dropped = checked_norms(backend, norms, self.dtype)
+        scales = rounded_scales(backend, clipper, norms, context, self.dtype)
+        return held.weighted_sum(xp, scales, dropped), losses, self._counts(norms, usable, context)
+
+    def _counts(self, norms: Array, usable: Array, context: ClipContext) -> Array:
+        """What an adaptive rule counts [L]; 0 for other rules."""
+        clipper = self.plan.clipper
+        if not isinstance(clipper, AdaptiveClipper):
+            return 0.0
+        return clipper.counts(self.backend.xp, norms, usable, context)
