@@ -20,6 +20,7 @@ from refdp.clippers import (
 from refdp.data import Dataset
 from refdp.gradients import per_sample_mode, record_gradients
 from refdp.plan import Plan
+from refdp.rng import Streams
 from refdp.validate import whole
 
 _SMALLEST_CHUNK = 8
@@ -38,17 +39,19 @@ class Chunks:
     """
 
     theta: Array
+    watch_private: bool = False
 
     def __init__(
         self,
         plan: Plan,
         data: Dataset,
         backend: Backend,
+        streams: Streams,
         dtype: Any,
         physical_batch_size: int | None,
         per_sample: str,
     ) -> None:
-        self.plan, self.data, self.backend = plan, data, backend
+        self.plan, self.data, self.backend, self.streams = plan, data, backend, streams
         self.dtype = np.dtype(dtype).type
         room = (
             (8 if backend.reads_are_free else 1024) * 2**20 // (plan.network.size * np.dtype(dtype).itemsize)
@@ -63,6 +66,7 @@ class Chunks:
         self.released = plan.released()
         self._train_x, self._train_y = backend.asarray(data.train.x), backend.asarray(data.train.y)
         self._drawn: tuple[int, np.ndarray] | None = None
+        self._prepared: Any = None  # the weights, as the network likes them, while a batch is summed
         self._own = threading.local()  # each worker's buffer of gradients
 
     @property
@@ -101,12 +105,16 @@ class Chunks:
                 return self._explicit_sum(views, labels)
             return self._held_sum(views[0], labels)
 
+    @property
+    def _weights_now(self) -> Any:
+        return self.theta if self._prepared is None else self._prepared
+
     def _explicit_sum(self, views: list[Array], labels: Array) -> tuple[Array, Array, Array]:
         """By gradients that are made, [b, D]."""
         backend, clipper = self.backend, self.plan.clipper
         rows, *scratch = self._buffers(len(labels))
         weights = [1.0] if self.plan.iterates is None else self.plan.iterates.weights(1 + len(self.past))
-        iterates = list(zip(weights, [self.theta, *self.past], strict=True))
+        iterates = list(zip(weights, [self._weights_now, *self.past], strict=True))
         losses = record_gradients(
             self.plan.network, backend.xp, iterates, views, labels, rows, scratch[0] if scratch else None
         )
@@ -121,7 +129,7 @@ class Chunks:
         """By norms first, and then a weighted sum of gradients of which some, or all, are never made."""
         backend, clipper, xp = self.backend, self.plan.clipper, self.backend.xp
         assert clipper is not None
-        losses, held = self.plan.network.held_gradients(xp, self.theta, x, labels, self.per_sample)
+        losses, held = self.plan.network.held_gradients(xp, self._weights_now, x, labels, self.per_sample)
         squares, context = held.squares(xp), self.context
         norms = xp.sqrt(squares if clipper.per_group else squares.sum(axis=1, keepdims=True))
         norms, usable, dropped = checked_norms(backend, norms, self.dtype)

@@ -11,16 +11,13 @@ for each step t:
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from refdp.backend import Array, Backend
+from refdp.batches import Batches
 from refdp.checkpoint import load_trainer_state, trainer_state
-from refdp.chunks import Chunks
 from refdp.clippers import AdaptiveClipper
 from refdp.data import Dataset
 from refdp.data.base import Split
@@ -30,14 +27,9 @@ from refdp.optimizers.lr.plateau import PrivatePlateau
 from refdp.optimizers.lr.plateau_rule import Plateau
 from refdp.plan import Plan
 from refdp.rng import Streams
-from refdp.validate import whole
-
-_LARGEST_EVALUATED = 250
-Part = TypeVar("Part")
-Result = TypeVar("Result")
 
 
-class Trainer(Chunks):
+class Trainer(Batches):
     """A plan under way: weights, optimizer memory and the number of steps taken.
 
     Guarantees:
@@ -58,8 +50,8 @@ class Trainer(Chunks):
             in a gigabyte on a device.
         dtype: type of weights and gradients.
         watch_private: keep the un-noised training loss of each step (never released by default).
-        workers: threads that work on chunks; by default one a core on the host and one on a device. Chunks are
-            summed in their order, so the number of workers does not change a bit of the result.
+        workers: processes that share a batch (see ``processes``); by default one a core on the host and one on a
+            device. Their number changes rounding only; with the same number a run repeats to the bit.
         per_sample: how gradients are clipped: see ``gradients.PER_SAMPLE``. A run without clipping makes them all.
     """
 
@@ -80,50 +72,12 @@ class Trainer(Chunks):
             raise RefDPError(
                 f"dataset_size = {plan.sampler.dataset_size}: must equal the {len(data.train.y)} training records"
             )
-        super().__init__(plan, data, backend, dtype, physical_batch_size, per_sample)
-        self.streams = streams
+        super().__init__(plan, data, backend, streams, dtype, physical_batch_size, per_sample, workers)
         self.watch_private = watch_private
-        self.private_losses: list[float] = []
-        xp, network = backend.xp, plan.network
-        self.theta = backend.asarray(network.initialise(streams.init(), dtype=self.dtype))
-        self.memory = plan.optimizer.initial_state(xp, self.theta)
+        self.theta = backend.asarray(plan.network.initialise(streams.init(), dtype=self.dtype))
+        self.memory = plan.optimizer.initial_state(backend.xp, self.theta)
         self.noise_multipliers = plan.schedule.noise_multipliers()
-        cores = (os.cpu_count() or 1) if backend.reads_are_free else 1
-        self.workers = cores if workers is None else workers
-        whole(1, workers=self.workers)
-        self._pool: ThreadPoolExecutor | None = None
         self.lr_state = plan.lr_schedule.initial() if isinstance(plan.lr_schedule, Plateau) else {}
-
-    def summed(self, indices: np.ndarray) -> tuple[Array, Array]:
-        """NOT private: the sum over these records of their (clipped, in a private run) gradients, float64 [D], and of
-        an adaptive rule's centred counts, float64 [L] (0 for other rules)."""
-        xp = self.backend.xp
-        total, counts = xp.zeros(self.plan.network.size, dtype=xp.float64), xp.zeros(len(self.plan.sizes))
-        chunks = np.array_split(indices, -(-len(indices) // self.chunk)) if len(indices) else []
-        loss, augmentation = 0.0, self.plan.augmentation
-        if augmentation is not None and (self._drawn is None or self._drawn[0] != self.step):
-            views = self.streams.views(self.step)
-            self._drawn = self.step, augmentation.draw(views, self.plan.sampler.dataset_size)
-        for part, losses, counted in self._map(self._chunk_sum, chunks):
-            total += part
-            counts += counted
-            if self.watch_private:
-                loss += float(self.backend.to_host(losses.sum()))
-        if self.watch_private:
-            self.private_losses.append(loss / max(len(indices), 1))
-        return total, counts
-
-    def summed_gradient(self, indices: np.ndarray) -> Array:
-        """The first of ``summed``."""
-        return self.summed(indices)[0]
-
-    def _map(self, work: Callable[[Part], Result], parts: list[Part]) -> Iterator[Result]:
-        """Results in the order of the parts, several at a time where there are workers for it."""
-        if self.workers == 1 or len(parts) < 2:
-            return map(work, parts)
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.workers)
-        return self._pool.map(work, parts)
 
     def advance(self) -> None:
         """Take one step."""
@@ -203,22 +157,6 @@ class Trainer(Chunks):
         """Share of records (the test split's by default) whose label is predicted, in [0, 1]."""
         split = self.data.test if split is None else split
         return self.hits(split) / len(split.y)
-
-    def hits(self, split: Split) -> int:
-        """How many records of a split are predicted right. Of training records: NOT private."""
-        size = min(self.chunk, _LARGEST_EVALUATED)
-        parts = [slice(start, start + size) for start in range(0, len(split.y), size)]
-
-        weights = self.weights
-
-        def count(part: slice) -> int:
-            xp = self.backend.xp
-            x = self.data.prepare(xp, self.backend.asarray(split.x[part]))
-            with np.errstate(all="ignore"):
-                predicted = xp.argmax(self.plan.network.logits(xp, weights, x), axis=1)
-            return int(self.backend.to_host((predicted == self.backend.asarray(split.y[part])).sum()))
-
-        return sum(self._map(count, parts))
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything a resumed run needs, as host arrays. Holds the secret root of the random streams."""

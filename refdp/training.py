@@ -6,6 +6,7 @@ un-noised training quantity unless the run was made with ``watch_private``.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -59,13 +60,13 @@ def run_to_end(
     Returns:
         The rows of metrics.csv, those of an interrupted first part included.
 
-    One BLAS thread is used: chunks are small, and the same bits come out whatever the machine's core count.
+    One BLAS thread is used a process: chunks are small.
     """
     keep_freed_memory()
     steps = trainer.plan.steps
     ends = {-(-steps * epoch // epochs): epoch for epoch in range(1, epochs + 1)}
     rows = directory.read_metrics(trainer.step) if directory else []
-    with threadpool_limits(1, user_api="blas"):
+    with threadpool_limits(1, user_api="blas"), contextlib.closing(trainer):
         while trainer.step < steps:
             trainer.advance()
             epoch = ends.get(trainer.step)

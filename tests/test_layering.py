@@ -12,7 +12,7 @@ import pytest
 import refdp
 
 ROOT = Path(refdp.__file__).parent
-LEAVES = {"errors", "validate", "registry", "backend", "rng", "files", "figures", "norms", "schema"}
+LEAVES = {"errors", "validate", "registry", "backend", "rng", "files", "figures", "norms", "processes", "schema"}
 STAGES = {"data", "samplers", "models", "gradients", "clippers", "noise", "optimizers"}
 ALLOWED = {
     "accounting": set(),
@@ -26,7 +26,8 @@ ALLOWED = {
     "plan": LEAVES | STAGES | {"accounting"},
     "checkpoint": LEAVES,
     "chunks": LEAVES | STAGES | {"plan"},
-    "engine": LEAVES | STAGES | {"plan", "checkpoint", "chunks"},
+    "batches": LEAVES | STAGES | {"plan", "chunks"},
+    "engine": LEAVES | STAGES | {"plan", "checkpoint", "batches"},
     "config": LEAVES | STAGES | {"plan", "accounting"},
     "dpmechanism": LEAVES | {"accounting", "clippers", "noise"},
     "audit": LEAVES | {"accounting"},

@@ -1,4 +1,4 @@
-"""The most memory that this process has had at once."""
+"""The most memory that this process has had at once, and what its worker processes have beside it."""
 
 from __future__ import annotations
 
@@ -22,3 +22,14 @@ def peak_memory_bytes() -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def own_memory_bytes(pid: int) -> int:
+    """Memory of another process that no other shares: what a forked worker takes beside its parent. 0 if unknown."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return sum(
+        int(line.split()[1]) * 1024 for line in lines if line.startswith(("Private_Clean", "Private_Dirty"))
+    )

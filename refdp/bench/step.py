@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from refdp.accounting import Schedule
 from refdp.backend import Backend
-from refdp.bench.memory import peak_memory_bytes
+from refdp.bench.memory import own_memory_bytes, peak_memory_bytes
 from refdp.bench.shapes import natural
 from refdp.clippers import clippers
 from refdp.data import Dataset
@@ -40,10 +40,11 @@ class Timing:
 
     Attributes:
         seconds: of each measured step.
-        peak_memory_bytes: largest resident set of this process, from its start to the end of the measuring.
+        peak_memory_bytes: largest resident set of this process, from its start to the end of the measuring, and the
+            memory that worker processes have of their own at the end.
         memory_before_bytes: the same before the model and its data were made: the interpreter and its libraries.
         device_memory_bytes: what the device's memory pool holds at the end; None on the host.
-        chunk, workers: records at a time, and threads.
+        chunk, workers: records at a time, and processes.
         per_sample: how gradients were clipped.
     """
 
@@ -117,7 +118,10 @@ def measure(
             found.append(_one(run))
             total += found[-1]
     pool = None if backend.reads_are_free else int(backend.xp.get_default_memory_pool().total_bytes())
-    return Timing(found, peak_memory_bytes(), before, pool, run.chunk, run.workers, run.per_sample)
+    peak = peak_memory_bytes() + sum(map(own_memory_bytes, run.worker_pids))
+    alive = 1 + len(run.worker_pids)
+    run.close()
+    return Timing(found, peak, before, pool, run.chunk, alive, run.per_sample)
 
 
 def _one(run: Trainer) -> float:

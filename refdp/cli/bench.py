@@ -54,7 +54,7 @@ def step(
 ) -> int:
     """Samples per second and peak memory of whole training steps on random data.
 
-    Memory is the largest resident set of this process from its start on, which does all the work.
+    Memory is the largest resident set of this process from its start on, and what its worker processes add.
 
     \b
     refdp bench step --model mnistnet --batch-size 256

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from refdp.accounting import NEIGHBORING, Bounds
+from refdp.batches import cores
 from refdp.cli.output import Output, output_options
 from refdp.cli.parameters import CLIP_NORM, COUNT, DELTA, EPOCHS, POSITIVE, SEED, Name, Several
 from refdp.cli.train import SAMPLERS
@@ -177,7 +177,7 @@ def sweep(ctx: click.Context, **options: Any) -> int:
     except OSError as error:
         raise RefDPError(f"--output {str(path)!r}: cannot be made ({error.strerror})") from None
     with exclusive(path):
-        return _run(path, grid, runs, bounds, flags["jobs"] or os.cpu_count() or 1, output)
+        return _run(path, grid, runs, bounds, flags["jobs"] or cores(), output)
 
 
 def _run(

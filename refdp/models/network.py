@@ -28,6 +28,13 @@ class Parameter(NamedTuple):
     shape: tuple[int, ...]
 
 
+class Prepared(NamedTuple):
+    """theta [D] with what follows from it alone, by layer: see ``Network.prepare``."""
+
+    theta: Array
+    params: list[dict[str, Any]]
+
+
 class HeldGradients:
     """A chunk's gradients between norms and weighted sum."""
 
@@ -101,11 +108,23 @@ class Network:
         drawn = [values for _, layer in self.layers for values in layer.initialise(generator).values()]
         return np.concatenate([values.ravel() for values in drawn]).astype(dtype)
 
-    def logits(self, xp: Any, theta: Array, x: Array) -> Array:
-        """x [B, *input_shape] -> logits [B, K]."""
-        return self._forward(xp, theta, x, keep=False)[0]
+    def prepare(self, xp: Any, theta: Array | Prepared) -> Prepared:
+        """What the methods below take in the place of theta, to save time where they are called with the same weights
+        again. It is a view: of no use once theta is changed."""
+        if isinstance(theta, Prepared):
+            return theta
+        if theta.shape != (self.size,):
+            raise RefDPError(f"theta.shape = {theta.shape}: this network has ({self.size},) parameters")
+        views = [layer.prepared(xp, self._parameter_views(name, layer, theta)) for name, layer in self.layers]
+        return Prepared(theta, views)
 
-    def per_sample_gradients(self, xp: Any, theta: Array, x: Array, labels: Array, out: Array) -> Array:
+    def logits(self, xp: Any, theta: Array | Prepared, x: Array) -> Array:
+        """x [B, *input_shape] -> logits [B, K]."""
+        return self._forward(xp, self.prepare(xp, theta), x, keep=False)[0]
+
+    def per_sample_gradients(
+        self, xp: Any, theta: Array | Prepared, x: Array, labels: Array, out: Array
+    ) -> Array:
         """Write row b of out = d loss_b / d theta for every sample b; return the losses.
 
         Shapes: theta [D], x [B, *input_shape], labels [B] int64, out [B, D] (every entry is overwritten)
@@ -117,16 +136,17 @@ class Network:
             raise RefDPError(
                 f"out.shape = {out.shape}: must be ({batch}, {self.size}), one row of gradients a sample"
             )
-        logits, caches = self._forward(xp, theta, x)
+        prepared = self.prepare(xp, theta)
+        logits, caches = self._forward(xp, prepared, x)
         losses, dy = loss.cross_entropy(xp, logits, labels)
         for index in range(len(self.layers) - 1, self._first - 1, -1):
             name, layer = self.layers[index]
-            params, rows = self._parameter_views(name, layer, theta), self._gradient_views(name, layer, out)
-            dy = layer.backward(xp, params, caches.pop(), dy, rows, index > self._first)
+            rows = self._gradient_views(name, layer, out)
+            dy = layer.backward(xp, prepared.params[index], caches.pop(), dy, rows, index > self._first)
         return losses
 
     def held_gradients(
-        self, xp: Any, theta: Array, x: Array, labels: Array, mode: str
+        self, xp: Any, theta: Array | Prepared, x: Array, labels: Array, mode: str
     ) -> tuple[Array, HeldGradients]:
         """The same gradients, of which only norms are kept, and what their weighted sum takes.
 
@@ -135,13 +155,13 @@ class Network:
         Args:
             mode: ``ghost`` or ``hybrid``: see ``layers.base.MODES``.
         """
-        logits, caches = self._forward(xp, theta, x)
+        prepared = self.prepare(xp, theta)
+        logits, caches = self._forward(xp, prepared, x)
         losses, dy = loss.cross_entropy(xp, logits, labels)
         parts = []
         for index in range(len(self.layers) - 1, self._first - 1, -1):
             name, layer = self.layers[index]
-            params = self._parameter_views(name, layer, theta)
-            dy, part = layer.held(xp, params, caches.pop(), dy, index > self._first, mode)
+            dy, part = layer.held(xp, prepared.params[index], caches.pop(), dy, index > self._first, mode)
             parts.append((name, part))
         return losses, HeldGradients(self, merged(parts))
 
@@ -153,19 +173,17 @@ class Network:
         """Parameters by name in PyTorch's layouts -> host theta [D]; refuses other names or shapes."""
         return framework.pack(self, arrays)
 
-    def _forward(self, xp: Any, theta: Array, x: Array, keep: bool = True) -> tuple[Array, list[Any]]:
+    def _forward(self, xp: Any, prepared: Prepared, x: Array, keep: bool = True) -> tuple[Array, list[Any]]:
         """Logits, and what each layer keeps for its backward pass (let go at once where there is none)."""
-        if theta.shape != (self.size,):
-            raise RefDPError(f"theta.shape = {theta.shape}: this network has ({self.size},) parameters")
         if x.shape[1:] != self.input_shape:
             raise RefDPError(
                 f"x.shape = {x.shape}: must be (batch, {', '.join(map(str, self.input_shape))}); "
                 "images are channels-last"
             )
         caches = []
-        x = x.astype(theta.dtype, copy=False)
-        for name, layer in self.layers:
-            x, cache = layer.forward(xp, self._parameter_views(name, layer, theta), x)
+        x = x.astype(prepared.theta.dtype, copy=False)
+        for params, (_, layer) in zip(prepared.params, self.layers, strict=True):
+            x, cache = layer.forward(xp, params, x)
             if keep:
                 caches.append(cache)
             del cache

@@ -81,14 +81,6 @@ def test_physical_chunks_change_rounding_only(chunk: int) -> None:
     np.testing.assert_allclose(one.theta, other.theta, rtol=1e-12, atol=1e-12)
 
 
-def test_workers_change_no_bit() -> None:
-    alone, several = (small_trainer(chunk=2, workers=n, dtype=np.float32) for n in (1, 3))
-    for _ in range(12):
-        alone.advance()
-        several.advance()
-    np.testing.assert_array_equal(alone.theta, several.theta)
-
-
 @pytest.mark.parametrize("sampling", ["poisson", "shuffle", "fixed-order"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_whole_training_step_on_the_strict_backend(sampling: str, dtype: type) -> None:

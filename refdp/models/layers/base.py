@@ -47,6 +47,10 @@ class Layer(ABC):
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of one output sample; raises RefDPError where the layer cannot take the input."""
 
+    def prepared(self, xp: Any, params: dict[str, Array]) -> dict[str, Any]:
+        """The parameters, with what follows from them alone: made once for all chunks of a batch."""
+        return params
+
     @abstractmethod
     def forward(self, xp: Any, params: dict[str, Array], x: Array) -> tuple[Array, Any]:
         """x [B, *input_shape] -> (y [B, *output_shape], cache)."""

@@ -11,10 +11,18 @@ from refdp.models.layers.held import Held
 Named = tuple[str, Layer]
 
 
-def own(layer: Named, arrays: dict[str, Array]) -> dict[str, Array]:
+def own(layer: Named, arrays: dict[str, Any]) -> dict[str, Any]:
     """The arrays of one layer, under the layer's own names."""
-    name, what = layer
-    return {key: arrays[f"{name}.{key}"] for key in what.parameter_shapes()}
+    start = f"{layer[0]}."
+    return {name[len(start) :]: values for name, values in arrays.items() if name.startswith(start)}
+
+
+def prepared(xp: Any, layers: tuple[Named, ...], params: dict[str, Array]) -> dict[str, Any]:
+    return {
+        f"{named[0]}.{key}": values
+        for named in layers
+        for key, values in named[1].prepared(xp, own(named, params)).items()
+    }
 
 
 def output_shape(layers: tuple[Named, ...], shape: tuple[int, ...]) -> tuple[int, ...]:

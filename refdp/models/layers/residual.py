@@ -74,6 +74,9 @@ class Residual(Layer):
             )
         return main
 
+    def prepared(self, xp: Any, params: dict[str, Array]) -> dict[str, Any]:
+        return chain.prepared(xp, self._layers, params)
+
     def forward(self, xp: Any, params: dict[str, Array], x: Array) -> tuple[Array, Any]:
         y, main = chain.forward(xp, self.main, params, x)
         other, shortcut = chain.forward(xp, self.shortcut, params, x)

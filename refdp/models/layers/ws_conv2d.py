@@ -59,11 +59,14 @@ class WsConv2d(Layer):
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return self.plain.output_shape(input_shape)
 
-    def forward(self, xp: Any, params: dict[str, Array], x: Array) -> tuple[Array, Any]:
-        raw = params["weight"]
-        weight = raw.reshape(self.out_channels, self.plain.fan_in)
+    def prepared(self, xp: Any, params: dict[str, Array]) -> dict[str, Any]:
+        weight = params["weight"].reshape(self.out_channels, self.plain.fan_in)
         used = ws.scaled(xp, weight, params["gain"]) if self.has_gain else ws.unbiased(xp, weight)
-        y, cache = self.plain.forward(xp, params | {"weight": used.weight.reshape(raw.shape)}, x)
+        return params | {"used": used}
+
+    def forward(self, xp: Any, params: dict[str, Any], x: Array) -> tuple[Array, Any]:
+        used: ws.Standardised = (params if "used" in params else self.prepared(xp, params))["used"]
+        y, cache = self.plain.forward(xp, params | self._as_used(params, used), x)
         return y, (cache, used)
 
     def per_sample_gradients(self, xp: Any, cache: Any, dy: Array, out: dict[str, Array]) -> None:
