@@ -152,8 +152,10 @@ class Batches(Chunks):
                 counts += counted
                 if self.watch_private:
                     loss += float(backend.to_host(losses.sum()))
+            if self._finish is not None:
+                self._finish(total)
         finally:
-            self._prepared = None
+            self._prepared = self._finish = None
         return total, counts, loss
 
     def _part_hits(self, split: Split, part: slice, weights: Array) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,13 @@ from refdp.plan import Plan
 from refdp.rng import Streams
 from refdp.validate import whole
 
-_SMALLEST_CHUNK = 8
+
+def _chunk(backend: Backend, row: int) -> int:
+    """Records at a time, given the bytes of a gradient: measured, see docs/benchmarks.md."""
+    if not backend.reads_are_free:
+        return min(max(2**30 // row, 12), 4096)
+    fewest = min(12, max(4, 48 * 2**20 // row))  # activations, not gradients, are what fills the cache
+    return min(max(9 * 2**19 // row, fewest), 4096)
 
 
 class Chunks:
@@ -53,19 +60,20 @@ class Chunks:
     ) -> None:
         self.plan, self.data, self.backend, self.streams = plan, data, backend, streams
         self.dtype = np.dtype(dtype).type
-        room = (
-            (8 if backend.reads_are_free else 1024) * 2**20 // (plan.network.size * np.dtype(dtype).itemsize)
-        )
-        size = min(max(room, _SMALLEST_CHUNK), 4096) if physical_batch_size is None else physical_batch_size
+        size = _chunk(backend, plan.network.size * np.dtype(dtype).itemsize)
+        size = size if physical_batch_size is None else physical_batch_size
         whole(1, physical_batch_size=size)
         self.chunk = min(size, plan.sampler.dataset_size)
-        mode = per_sample_mode(per_sample, plan.augmentation is None and plan.iterates is None)
+        mode = per_sample_mode(
+            per_sample, plan.augmentation is None and plan.iterates is None, plan.network.hybrid_pays
+        )
         self.per_sample = mode if plan.private else "explicit"
         self.step = 0
         self.past: list[Array] = []
         self.released = plan.released()
         self._train_x, self._train_y = backend.asarray(data.train.x), backend.asarray(data.train.y)
         self._drawn: tuple[int, np.ndarray] | None = None
+        self._finish: Callable[[Array], Array] | None = None  # puts a sum of chunks' sums right
         self._prepared: Any = None  # the weights, as the network likes them, while a batch is summed
         self._own = threading.local()  # each worker's buffer of gradients
 
@@ -95,7 +103,10 @@ class Chunks:
         return [buffer[:rows] for buffer in self._own.buffers]
 
     def _chunk_sum(self, indices: np.ndarray) -> tuple[Array, Array, Array]:
-        """One chunk: its summed (clipped) gradient [D], its losses [b], and an adaptive rule's counts [L]."""
+        """One chunk: its summed (clipped) gradient [D], its losses [b], and an adaptive rule's counts [L].
+
+        Where ``_finish`` is set by it, the sum takes that to be one: the same for all chunks of a batch.
+        """
         chosen = self.backend.asarray(indices)
         views, labels = self._views(indices, chosen), self._train_y[chosen]
         with np.errstate(
@@ -129,12 +140,20 @@ class Chunks:
         """By norms first, and then a weighted sum of gradients of which some, or all, are never made."""
         backend, clipper, xp = self.backend, self.plan.clipper, self.backend.xp
         assert clipper is not None
-        losses, held = self.plan.network.held_gradients(xp, self._weights_now, x, labels, self.per_sample)
+        room = self._buffers(len(labels))[0] if self.per_sample == "hybrid" else None
+        losses, held = self.plan.network.held_gradients(
+            xp, self._weights_now, x, labels, self.per_sample, room
+        )
         squares, context = held.squares(xp), self.context
         norms = xp.sqrt(squares if clipper.per_group else squares.sum(axis=1, keepdims=True))
         norms, usable, dropped = checked_norms(backend, norms, self.dtype)
+        self._finish = held.finish
         scales = rounded_scales(backend, clipper, norms, context, self.dtype)
-        return held.weighted_sum(xp, scales, dropped), losses, self._counts(norms, usable, context)
+        return (
+            held.weighted_sum(xp, scales, dropped, finish=False),
+            losses,
+            self._counts(norms, usable, context),
+        )
 
     def _counts(self, norms: Array, usable: Array, context: ClipContext) -> Array:
         """What an adaptive rule counts [L]; 0 for other rules."""

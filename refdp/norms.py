@@ -18,6 +18,9 @@ def squared_rows(xp: Any, rows: Array) -> Array:
     vanish below 1e-23.
     """
     count, width = rows.shape
+    if count * width <= _CACHED:
+        small = rows.astype(xp.float64)
+        return (small[:, None, :] @ small[:, :, None])[:, 0, 0]
     total = xp.zeros(count, dtype=xp.float64)
     columns = max(1, min(width, _CACHED))
     height = max(1, min(count, _CACHED // max(width, 1)))

@@ -45,12 +45,14 @@ class HeldGradients:
         """|d loss_b / d tensor|^2, float64 [B, P], tensors in the order of ``Network.parameters``."""
         return xp.stack([self._held.squares[name] for name in self._network.parameters], axis=1)
 
-    def weighted_sum(self, xp: Any, weights: Array, usable: Array | None) -> Array:
+    def weighted_sum(self, xp: Any, weights: Array, usable: Array | None, finish: bool = True) -> Array:
         """Σ_b weights[b] d loss_b / d theta, [D] in the type of the weights.
 
         Args:
             weights: [B, P], or [B, 1] for all tensors.
             usable: [B], where given: samples that are not add nothing, though they hold NaN or inf.
+            finish: False leaves the sum in the layers' own coordinates: add up such sums of several chunks at the same
+                weights, and ``finish`` the total.
         """
         network = self._network
         total = xp.empty(network.size, dtype=weights.dtype)
@@ -60,6 +62,13 @@ class HeldGradients:
             by_name[name] = columns[min(i, len(columns) - 1)]
             out[name] = total[where].reshape(shape)
         self._held.weigh(by_name, usable, out)
+        return self.finish(total) if finish else total
+
+    def finish(self, total: Array) -> Array:
+        """Put a total of sums that were left unfinished right, in place."""
+        if self._held.finish is not None:
+            parameters = self._network.parameters.items()
+            self._held.finish({name: total[where].reshape(shape) for name, (where, shape) in parameters})
         return total
 
 
@@ -102,6 +111,12 @@ class Network:
             raise RefDPError("layers: none has parameters, so there is nothing to train; add a linear layer")
         # The gradient with respect to x is needed after, and not before, the first layer that has parameters.
         self._first = next(i for i, (_, layer) in enumerate(self.layers) if layer.parameter_shapes())
+
+    @property
+    def hybrid_pays(self) -> bool:
+        """Whether gradients that ``hybrid`` need not make, or map, are a tenth of all: measured, docs/benchmarks.md."""
+        spared = sum(layer.spared for _, layer in self.layers)
+        return spared >= self.size / 10
 
     def initialise(self, generator: np.random.Generator, dtype: Any = np.float32) -> np.ndarray:
         """Draw theta [D] on the host from PyTorch's default distributions, layer by layer."""
@@ -146,7 +161,7 @@ class Network:
         return losses
 
     def held_gradients(
-        self, xp: Any, theta: Array | Prepared, x: Array, labels: Array, mode: str
+        self, xp: Any, theta: Array | Prepared, x: Array, labels: Array, mode: str, out: Array | None = None
     ) -> tuple[Array, HeldGradients]:
         """The same gradients, of which only norms are kept, and what their weighted sum takes.
 
@@ -154,14 +169,18 @@ class Network:
 
         Args:
             mode: ``ghost`` or ``hybrid``: see ``layers.base.MODES``.
+            out: [B, D], where there is room already for what ``hybrid`` makes; in use until the weighted sum is taken.
         """
         prepared = self.prepare(xp, theta)
         logits, caches = self._forward(xp, prepared, x)
         losses, dy = loss.cross_entropy(xp, logits, labels)
         parts = []
+        if mode == "hybrid" and out is None:
+            out = xp.empty((x.shape[0], self.size), dtype=losses.dtype)
         for index in range(len(self.layers) - 1, self._first - 1, -1):
             name, layer = self.layers[index]
-            dy, part = layer.held(xp, prepared.params[index], caches.pop(), dy, index > self._first, mode)
+            rows = self._gradient_views(name, layer, out) if mode == "hybrid" else None
+            dy, part = layer.held(xp, prepared.params[index], caches.pop(), dy, index > self._first, rows)
             parts.append((name, part))
         return losses, HeldGradients(self, merged(parts))
 

@@ -37,20 +37,31 @@ class AvgPool2d(Layer):
         )
 
     def forward(self, xp: Any, params: dict[str, Array], x: Array) -> tuple[Array, tuple[int, ...]]:
-        across = sum((x[at] for at in self._windows(x.shape, COLUMNS)), start=0)
-        y = sum((across[at] for at in self._windows(across.shape, ROWS)), start=0)
+        y = self._added(xp, self._added(xp, x, COLUMNS), ROWS)
         y *= 1 / self.size**2
         return y, x.shape
 
     def input_gradient(self, xp: Any, params: dict[str, Array], cache: tuple[int, ...], dy: Array) -> Array:
         batch, height, _, channels = cache
-        dacross = xp.zeros((batch, height, dy.shape[2], channels), dtype=dy.dtype)
-        dy = dy * (1 / self.size**2)
-        for at in self._windows(dacross.shape, ROWS):
-            dacross[at] += dy
-        dx = xp.zeros(cache, dtype=dy.dtype)
-        for at in self._windows(cache, COLUMNS):
-            dx[at] += dacross
+        dacross = self._spread(xp, dy * (1 / self.size**2), (batch, height, dy.shape[2], channels), ROWS)
+        return self._spread(xp, dacross, cache, COLUMNS)
+
+    def _added(self, xp: Any, x: Array, axis: int) -> Array:
+        """The sum over the windows along one axis, in an array of its own."""
+        first, *others = (x[at] for at in self._windows(x.shape, axis))
+        total = first + others[0] if others else first.copy()
+        for other in others[1:]:
+            total += other
+        return total
+
+    def _spread(self, xp: Any, dy: Array, shape: tuple[int, ...], axis: int) -> Array:
+        """The transpose of ``_added``."""
+        dx = xp.zeros(shape, dtype=dy.dtype)
+        for at in self._windows(shape, axis):
+            if self.stride >= self.size:  # windows do not overlap
+                dx[at] = dy
+            else:
+                dx[at] += dy
         return dx
 
     def _windows(self, shape: tuple[int, ...], axis: int) -> list[tuple[slice, ...]]:

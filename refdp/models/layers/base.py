@@ -31,6 +31,11 @@ class Layer(ABC):
     ghost: ClassVar[bool] = False
     """Whether norms without gradients are the cheaper way, and so the one that the mode ``hybrid`` takes here."""
 
+    @property
+    def spared(self) -> int:
+        """Number of parameters whose gradients ``hybrid`` spares work on."""
+        return sum(math.prod(shape) for shape in self.parameter_shapes().values()) if self.ghost else 0
+
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Names and shapes of the parameters, in the order they are stored. None by default."""
         return {}
@@ -94,26 +99,33 @@ class Layer(ABC):
         of_rows(xp, self._rows(xp, cache, dy)).weigh(weights, usable, out)
 
     def held(
-        self, xp: Any, params: dict[str, Array], cache: Any, dy: Array, wants_input: bool, mode: str
+        self,
+        xp: Any,
+        params: dict[str, Array],
+        cache: Any,
+        dy: Array,
+        wants_input: bool,
+        rows: dict[str, Array] | None,
     ) -> tuple[Array | None, Held]:
-        """dx where it is wanted, else None; and this chunk, held for a weighted sum of its gradients."""
-        if mode == "ghost" or self.ghost:
+        """dx where it is wanted, else None; and this chunk, held for a weighted sum of its gradients.
+
+        Args:
+            rows: room for per-sample gradients [B, *parameter_shape] by name, which may be used in any order; None
+                where they are not to be made.
+        """
+        if rows is None or self.ghost:
 
             def weigh(weights: dict[str, Array], usable: Array | None, out: dict[str, Array]) -> None:
                 self.weighted_gradients(xp, params, cache, dy, weights, usable, out)
 
             squares = self.squared_norms(xp, params, cache, dy)
             return self.input_gradient(xp, params, cache, dy) if wants_input else None, Held(squares, weigh)
-        rows = self._space(xp, dy)
         return self.backward(xp, params, cache, dy, rows, wants_input), of_rows(xp, rows)
 
-    def _space(self, xp: Any, dy: Array) -> dict[str, Array]:
-        """Room for per-sample gradients [B, *parameter_shape] by name."""
-        shapes = self.parameter_shapes()
-        return {name: xp.empty((dy.shape[0], *shape), dtype=dy.dtype) for name, shape in shapes.items()}
-
     def _rows(self, xp: Any, cache: Any, dy: Array) -> dict[str, Array]:
-        rows = self._space(xp, dy)
+        """Per-sample gradients [B, *parameter_shape] by name."""
+        shapes = self.parameter_shapes()
+        rows = {name: xp.empty((dy.shape[0], *shape), dtype=dy.dtype) for name, shape in shapes.items()}
         self.per_sample_gradients(xp, cache, dy, rows)
         return rows
 

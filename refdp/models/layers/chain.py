@@ -73,13 +73,14 @@ def held(
     caches: list[Any],
     dy: Array,
     wants_input: bool,
-    mode: str,
+    rows: dict[str, Array] | None,
 ) -> tuple[Array | None, list[tuple[str, Held]]]:
     """dx where it is wanted, else None; and what each layer holds, the last layer's first."""
     gradient: Array | None = dy
     parts = []
     for index in range(len(layers) - 1, -1, -1):
         named, wanted = layers[index], wants_input or index > 0
-        gradient, part = named[1].held(xp, own(named, params), caches[index], gradient, wanted, mode)
+        room = None if rows is None else own(named, rows)
+        gradient, part = named[1].held(xp, own(named, params), caches[index], gradient, wanted, room)
         parts.append((named[0], part))
     return gradient, parts

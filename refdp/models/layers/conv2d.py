@@ -29,7 +29,7 @@ from refdp.backend import Array
 from refdp.errors import RefDPError
 from refdp.models.layers import windows
 from refdp.models.layers.base import Layer, uniform_fan_in
-from refdp.models.layers.held import keep
+from refdp.models.layers.held import Held, keep, of_rows
 from refdp.norms import squared_rows
 
 _GRAM = 2**20  # numbers of a Gram matrix at a time
@@ -91,8 +91,9 @@ class Conv2d(Layer):
         height, width = self._positions(x.shape[1:])
         cut = patches(xp, x, self.kernel, self.stride, self.padding)
         y = cut @ params["weight"].reshape(self.out_channels, self.fan_in).T
-        if self.bias:
-            y += params["bias"]
+        if self.bias:  # in rows: short inner loops are slow
+            y = y.reshape(x.shape[0] * height, width * self.out_channels)
+            y += xp.tile(params["bias"], width)
         y = y.reshape(x.shape[0], height, width, self.out_channels)
         return y, (x, None if self._turned and height * width > self.out_channels else cut)
 
@@ -130,17 +131,57 @@ class Conv2d(Layer):
         x, cut = cache
         if cut is not None or not wants_input:
             return super().backward(xp, params, cache, dy, out, wants_input)
-        batch, kernel = x.shape[0], self.kernel
         turned = self._patches_of(xp, dy)
-        pixels = x.reshape(batch, x.shape[1] * x.shape[2], self.in_channels)
-        gradients = xp.matmul(
-            turned.reshape(batch, pixels.shape[1], turned.shape[1]).transpose(0, 2, 1), pixels
-        )
-        gradients = gradients.reshape(batch, kernel, kernel, self.out_channels, self.in_channels)
-        out["weight"][...] = gradients[:, ::-1, ::-1].transpose(0, 3, 1, 2, 4)
-        positions = dy.shape[1] * dy.shape[2]
-        self._bias_gradients(xp, dy.reshape(batch, positions, self.out_channels), out)
+        shape = (x.shape[0], turned.shape[1], self.in_channels)
+        gradients = xp.empty(shape, dtype=dy.dtype)
+        self._turned_gradients(xp, x, turned, gradients)
+        out["weight"][...] = self._in_order(gradients)
+        self._bias_gradients(xp, self._positions_of(dy), out)
         return self._from_patches_of(xp, params, x, turned)
+
+    def held(
+        self,
+        xp: Any,
+        params: dict[str, Array],
+        cache: Any,
+        dy: Array,
+        wants_input: bool,
+        rows: dict[str, Array] | None,
+    ) -> tuple[Array | None, Held]:
+        """Where gradients come from patches of dY, they stay in the order of dW': only their sum is put right."""
+        x, cut = cache
+        if rows is None or cut is not None or not wants_input:
+            return super().held(xp, params, cache, dy, wants_input, rows)
+        turned = self._patches_of(xp, dy)
+        shape = (x.shape[0], turned.shape[1], self.in_channels)
+        self._turned_gradients(xp, x, turned, rows["weight"].reshape(shape))
+        self._bias_gradients(xp, self._positions_of(dy), rows)
+
+        def finish(sums: dict[str, Array]) -> None:
+            sums["weight"][...] = self._in_order(sums["weight"].reshape(1, *shape[1:]).copy())[0]
+
+        return self._from_patches_of(xp, params, x, turned), of_rows(xp, rows)._replace(finish=finish)
+
+    def held_order(self, cache: Any, wants_input: bool, weight: Array) -> Array:
+        """A weight [O, kernel, kernel, C] in the order that ``held`` leaves gradients in: [A, O, n], whatever A."""
+        if cache[1] is not None or not wants_input:
+            return weight.reshape(1, self.out_channels, self.fan_in)
+        turned = weight[:, ::-1, ::-1].transpose(1, 2, 0, 3)
+        return turned.reshape(self.kernel * self.kernel, self.out_channels, self.in_channels)
+
+    def _turned_gradients(self, xp: Any, x: Array, turned: Array, out: Array) -> None:
+        """dW'_b = C_bᵀ x_b for each sample: out [B, kernel * kernel * O, C]."""
+        pixels = x.reshape(x.shape[0], x.shape[1] * x.shape[2], self.in_channels)
+        xp.matmul(turned.reshape(*pixels.shape[:2], turned.shape[1]).transpose(0, 2, 1), pixels, out=out)
+
+    def _in_order(self, gradients: Array) -> Array:
+        """dW' [B, kernel * kernel * O, C] as dW [B, O, kernel, kernel, C], a view."""
+        shape = (gradients.shape[0], self.kernel, self.kernel, self.out_channels, self.in_channels)
+        return gradients.reshape(shape)[:, ::-1, ::-1].transpose(0, 3, 1, 2, 4)
+
+    def _positions_of(self, dy: Array) -> Array:
+        """dY [B, H', W', O] -> [B, P, O]."""
+        return dy.reshape(dy.shape[0], dy.shape[1] * dy.shape[2], self.out_channels)
 
     def squared_norms(self, xp: Any, params: dict[str, Array], cache: Any, dy: Array) -> dict[str, Array]:
         """|dW_b|² from ``ghost_products``, |dbias_b|² as it is."""
@@ -209,13 +250,13 @@ class Conv2d(Layer):
         x, cut = cache
         if cut is None:
             cut = patches(xp, x, self.kernel, self.stride, self.padding)
-        batch, positions = dy.shape[0], dy.shape[1] * dy.shape[2]
-        return cut.reshape(batch, positions, self.fan_in), dy.reshape(batch, positions, self.out_channels)
+        rows = self._positions_of(dy)
+        return cut.reshape(*rows.shape[:2], self.fan_in), rows
 
     def _bias_rows(self, xp: Any, dy: Array) -> Array:
         """dbias_b [B, O]."""
         out = {"bias": xp.empty((dy.shape[0], self.out_channels), dtype=dy.dtype)}
-        self._bias_gradients(xp, dy.reshape(dy.shape[0], dy.shape[1] * dy.shape[2], self.out_channels), out)
+        self._bias_gradients(xp, self._positions_of(dy), out)
         return out["bias"]
 
     @property

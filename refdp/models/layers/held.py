@@ -14,6 +14,7 @@ from refdp.backend import Array
 from refdp.norms import squared_rows
 
 Weigh = Callable[[dict[str, Array], Any, dict[str, Array]], None]
+Finish = Callable[[dict[str, Array]], None]
 
 
 class Held(NamedTuple):
@@ -24,10 +25,13 @@ class Held(NamedTuple):
         weigh: (weights [B] by name, usable [B] or None, out by name) writes Σ_b weights[name][b] d loss_b / d param
             into out[name] [*parameter_shape]. Where ``usable`` is given, samples that are not add nothing, though
             they hold NaN or inf.
+        finish: turns, in place, sums of what ``weigh`` wrote into sums of gradients [*parameter_shape] by name; the
+            same for all chunks at the same weights. None where they are that already.
     """
 
     squares: dict[str, Array]
     weigh: Weigh
+    finish: Finish | None = None
 
 
 def of_rows(xp: Any, rows: dict[str, Array]) -> Held:
@@ -63,5 +67,10 @@ def merged(parts: list[tuple[str, Held]]) -> Held:
                 {name: out[full] for name, full in own.items()},
             )
 
+    def finish(sums: dict[str, Array]) -> None:
+        for part, held in parts:
+            if held.finish is not None:
+                held.finish({name: sums[f"{part}.{name}"] for name in held.squares})
+
     squares = {f"{part}.{name}": values for part, held in parts for name, values in held.squares.items()}
-    return Held(squares, weigh)
+    return Held(squares, weigh, None if all(held.finish is None for _, held in parts) else finish)

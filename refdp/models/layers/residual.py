@@ -43,6 +43,10 @@ class Residual(Layer):
     def _layers(self) -> tuple[Named, ...]:
         return self.main + self.shortcut
 
+    @property
+    def spared(self) -> int:
+        return sum(layer.spared for _, layer in self._layers)
+
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         return {
             f"{name}.{key}": shape
@@ -107,11 +111,17 @@ class Residual(Layer):
         return None if dx is None or other is None or not wants_input else dx + other
 
     def held(
-        self, xp: Any, params: dict[str, Array], cache: Any, dy: Array, wants_input: bool, mode: str
+        self,
+        xp: Any,
+        params: dict[str, Array],
+        cache: Any,
+        dy: Array,
+        wants_input: bool,
+        rows: dict[str, Array] | None,
     ) -> tuple[Array | None, Held]:
         """The two chains, each once."""
         _, main, shortcut = cache
-        dx, parts = chain.held(xp, self.main, params, main, dy, wants_input, mode)
-        other, others = chain.held(xp, self.shortcut, params, shortcut, dy, wants_input, mode)
+        dx, parts = chain.held(xp, self.main, params, main, dy, wants_input, rows)
+        other, others = chain.held(xp, self.shortcut, params, shortcut, dy, wants_input, rows)
         both = None if dx is None or other is None or not wants_input else dx + other
         return both, merged(parts + others)

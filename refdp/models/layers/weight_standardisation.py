@@ -95,3 +95,49 @@ def squared_norms(used: Standardised, squares: Array, sums: Array, along: Array,
     largest = used.scale * used.scale * squares
     exact = used.scale * used.scale * (squares - number * mean * mean) - 2.0 * used.scale * cross + curved
     return exact + number * 2.0**-50 * (largest + curved)
+
+
+class Projection:
+    """The map of ``unbiased`` after its scale: with a = scale dV, dW = a - mean(a) - kappa u <a, u>, for each filter.
+
+    In float64, from the numbers that scaled dV: so what the norm is taken of, and what the sum is mapped by, are the
+    same map to the last bit, and nearly a projection: |dW| <= |a|.
+    """
+
+    def __init__(self, xp: Any, used: Standardised) -> None:
+        self.centred = used.centred.astype(xp.float64)
+        self.square = (self.centred * self.centred).sum(axis=1)
+        self.total = self.centred.sum(axis=1)  # but for rounding, 0
+        freedom = self.centred.shape[1] - 1
+        std = xp.sqrt(self.square / freedom)
+        self.kappa = xp.where(std > 0, used.scale / (freedom * xp.where(std > 0, std, 1.0)), 0.0)
+
+    def squared_norms(self, xp: Any, rows: Array, order: Array, lengths: Array) -> Array:
+        """|dW_b|², float64 [B], rounded up.
+
+        With m = mean(a) and t = <a, u>, a filter's |dW|² is |a|² - N m² - kappa t (2 (t - m Σu) - kappa t |u|²). Two
+        kinds of rounding are made up for. Sums and t are taken in the type of the rows, over n and then A values: off by
+        at most gamma sqrt(N) |a| and gamma |u| |a|, gamma = (n + A + 4) eps / 2. And a record that is scaled before it
+        is mapped rounds in proportion to |a|, not to |dW|: 4 eps |a| are added to the root.
+
+        Args:
+            rows: a [B, A, O, n], in any order that puts filters on the last axis but one.
+            order: u in that order, [A, O, n].
+            lengths: |a|² over all filters, float64 [B].
+        """
+        number, eps = self.centred.shape[1], float(xp.finfo(rows.dtype).eps)
+        ones = xp.ones(rows.shape[3], dtype=rows.dtype)
+        mean = (rows @ ones).sum(axis=1, dtype=xp.float64) / number
+        along = ((rows * order) @ ones).sum(axis=1, dtype=xp.float64)
+        off = along * self.kappa
+        removed = number * mean * mean + off * (2.0 * (along - mean * self.total) - off * self.square)
+        slopes = xp.sqrt((off * off * self.square + number * mean * mean).sum(axis=1))
+        gamma = (rows.shape[1] + rows.shape[3] + 4) * eps / 2.0
+        length = xp.sqrt(lengths)
+        room = 4.0 * gamma * slopes * length + (4.0 * gamma * gamma + number * 2.0**-50) * lengths
+        return (xp.sqrt(lengths - removed.sum(axis=1) + room) + 4.0 * eps * length) ** 2
+
+    def apply(self, sums: Array) -> None:
+        """Turn a sum of a [O, N] into the sum of dW, in place."""
+        off = (sums * self.centred).sum(axis=1) * self.kappa
+        sums -= sums.mean(axis=1)[:, None] + off[:, None] * self.centred

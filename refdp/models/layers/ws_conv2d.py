@@ -13,6 +13,7 @@ from refdp.errors import RefDPError
 from refdp.models.layers import weight_standardisation as ws
 from refdp.models.layers.base import Layer
 from refdp.models.layers.conv2d import Conv2d
+from refdp.models.layers.held import Held
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,11 @@ class WsConv2d(Layer):
     def has_gain(self) -> bool:
         return self.standardisation == "scaled"
 
+    @property
+    def spared(self) -> int:
+        """Gradients that are mapped back as a sum only."""
+        return 0 if self.has_gain or self.plain.bias else self.out_channels * self.plain.fan_in
+
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         return self.plain.parameter_shapes() | ({"gain": (self.out_channels,)} if self.has_gain else {})
 
@@ -62,10 +68,12 @@ class WsConv2d(Layer):
     def prepared(self, xp: Any, params: dict[str, Array]) -> dict[str, Any]:
         weight = params["weight"].reshape(self.out_channels, self.plain.fan_in)
         used = ws.scaled(xp, weight, params["gain"]) if self.has_gain else ws.unbiased(xp, weight)
-        return params | {"used": used}
+        projection = None if self.has_gain or self.plain.bias else ws.Projection(xp, used)
+        return params | {"used": used, "projection": projection}
 
     def forward(self, xp: Any, params: dict[str, Any], x: Array) -> tuple[Array, Any]:
-        used: ws.Standardised = (params if "used" in params else self.prepared(xp, params))["used"]
+        ready = params if "used" in params else self.prepared(xp, params)
+        used: ws.Standardised = ready["used"]
         y, cache = self.plain.forward(xp, params | self._as_used(params, used), x)
         return y, (cache, used)
 
@@ -91,6 +99,35 @@ class WsConv2d(Layer):
         dx = self.plain.backward(xp, self._as_used(params, used), cache, dy, out, wants_input)
         self._pull_back(xp, used, out)
         return dx
+
+    def held(
+        self,
+        xp: Any,
+        params: dict[str, Array],
+        cache: Any,
+        dy: Array,
+        wants_input: bool,
+        rows: dict[str, Array] | None,
+    ) -> tuple[Array | None, Held]:
+        """Rows stay gradients of the filters as used, times ``scale``; only their sum is mapped (``ws.Projection``)."""
+        projection: ws.Projection | None = params.get("projection")
+        if rows is None or projection is None:
+            return super().held(xp, params, cache, dy, wants_input, rows)
+        cache, used = cache
+        centred = {"weight": used.centred.reshape(params["weight"].shape)}
+        dx, raw = self.plain.held(
+            xp, centred, cache, dy * used.scale, wants_input, rows
+        )  # V scale is u scale²
+        order = self.plain.held_order(cache, wants_input, centred["weight"])
+        values = rows["weight"].reshape(dy.shape[0], *order.shape)
+
+        def finish(sums: dict[str, Array]) -> None:
+            if raw.finish is not None:
+                raw.finish(sums)
+            projection.apply(sums["weight"].reshape(self.out_channels, self.plain.fan_in))
+
+        squares = projection.squared_norms(xp, values, order, raw.squares["weight"])
+        return dx, raw._replace(squares={"weight": squares}, finish=finish)
 
     def squared_norms(self, xp: Any, params: dict[str, Array], cache: Any, dy: Array) -> dict[str, Array]:
         """From norms and inner products of dV_b; see ``ws.squared_norms``."""
