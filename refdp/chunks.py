@@ -29,8 +29,8 @@ def _chunk(backend: Backend, row: int) -> int:
     """Records at a time, given the bytes of a gradient: measured, see docs/benchmarks.md."""
     if not backend.reads_are_free:
         return min(max(2**30 // row, 12), 4096)
-    fewest = min(12, max(4, 48 * 2**20 // row))  # activations, not gradients, are what fills the cache
-    return min(max(9 * 2**19 // row, fewest), 4096)
+    room = 9 * 2**19 if row < 2**20 else 13 * 2**20  # of large models, activations fill the cache
+    return min(max(room // row, 4), 4096)
 
 
 class Chunks:
@@ -64,9 +64,8 @@ class Chunks:
         size = size if physical_batch_size is None else physical_batch_size
         whole(1, physical_batch_size=size)
         self.chunk = min(size, plan.sampler.dataset_size)
-        mode = per_sample_mode(
-            per_sample, plan.augmentation is None and plan.iterates is None, plan.network.hybrid_pays
-        )
+        one_gradient = plan.augmentation is None and plan.iterates is None
+        mode = per_sample_mode(per_sample, one_gradient, plan.network.hybrid_pays)
         self.per_sample = mode if plan.private else "explicit"
         self.step = 0
         self.past: list[Array] = []

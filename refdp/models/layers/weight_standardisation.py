@@ -116,9 +116,9 @@ class Projection:
         """|dW_b|², float64 [B], rounded up.
 
         With m = mean(a) and t = <a, u>, a filter's |dW|² is |a|² - N m² - kappa t (2 (t - m Σu) - kappa t |u|²). Two
-        kinds of rounding are made up for. Sums and t are taken in the type of the rows, over n and then A values: off by
-        at most gamma sqrt(N) |a| and gamma |u| |a|, gamma = (n + A + 4) eps / 2. And a record that is scaled before it
-        is mapped rounds in proportion to |a|, not to |dW|: 4 eps |a| are added to the root.
+        kinds of rounding are made up for. Sums and t are taken in the type of the rows, over n and then A values: off
+        by at most gamma sqrt(N) |a| and gamma |u| |a|, gamma = (n + A + 4) eps / 2. And a record that is scaled before
+        it is mapped rounds in proportion to |a|, not to |dW|: 4 eps |a| are added to the root.
 
         Args:
             rows: a [B, A, O, n], in any order that puts filters on the last axis but one.
