@@ -209,4 +209,37 @@ def check_cancelling() -> None:
     np.testing.assert_allclose(found, wanted, rtol=1e-4)
 
 
-ALL = (check_mixed_norms, check_mixed_sums, check_mixed_poisoned, check_cancelling)
+def check_projected(norms: tuple[float, ...] = (1.0, 1e-2, 1e-4, 1e-6, 1e-8, 0.0)) -> None:
+    """Standardised filters whose gradients lie all but along what standardisation takes away, float32: scaled by
+    1 / norm, one record adds at most 1, once its sum is mapped back as the engine does, in float64."""
+    rng = np.random.default_rng(0)
+    for size, kernel in ((4, 3), (3, 3), (1, 3), (2, 1), (5, 2)):
+        layer = WsConv2d(size, 2, kernel, padding=kernel // 2)
+        weight = rng.standard_normal((2, kernel, kernel, size)).astype(np.float32)
+        patch = (weight[0] - weight[0].mean()).astype(np.float64)
+        for along in (patch, np.ones_like(patch)):
+            for rest in norms:
+                x = np.zeros((3, 6, 6, size))
+                x[:, :kernel, :kernel] = along + rest * rng.standard_normal((3, *along.shape))
+                x32, params = x.astype(np.float32), layer.prepared(np, {"weight": weight})
+                y, cache = layer.forward(np, params, x32)
+                dy = np.zeros_like(y)
+                at = kernel // 2  # the position whose patch is what was put into x
+                dy[:, at, at, 0] = rng.standard_normal(3)
+                rows = {"weight": np.empty((3, *weight.shape), np.float32)}
+                _, held = layer.held(np, params, cache, dy, True, rows)
+                norm = np.sqrt(held.squares["weight"])
+                assert np.isfinite(norm).all()
+                for b in range(3):
+                    scale = np.zeros(3, np.float32)
+                    scale[b] = np.nextafter(np.float32(1 / max(norm[b], 1e-30)), np.float32(0))
+                    out = {"weight": np.empty(weight.shape, np.float32)}
+                    held.weigh({"weight": scale}, None, out)
+                    total = {"weight": out["weight"].astype(np.float64)}
+                    assert held.finish is not None
+                    held.finish(total)
+                    added = float(np.linalg.norm(total["weight"]))
+                    assert added <= 1 + 1e-12, f"a record adds {added!r} of 1"
+
+
+ALL = (check_projected, check_mixed_norms, check_mixed_sums, check_mixed_poisoned, check_cancelling)

@@ -161,7 +161,46 @@ def unusable_by_weight_alone(patch: Patch) -> None:
         patch.setattr(module, "keep", lambda xp, values, usable: values)
 
 
+def norm_before_the_projection(patch: Patch) -> None:
+    """|a| is taken for |dW|: safe, but not the gradient's."""
+    patch.setattr(weight_standardisation.Projection, "squared_norms", lambda self, xp, rows, order, n: n)
+
+
+def projection_left_out(patch: Patch) -> None:
+    """The sum of a is taken for dW's."""
+    patch.setattr(weight_standardisation.Projection, "apply", lambda self, sums: None)
+
+
+def projection_of_nothing_but_the_mean(patch: Patch) -> None:
+    """Norms forget that the part along u goes too, sums do not; and the other way about is worse."""
+    make = weight_standardisation.Projection.__init__
+
+    def init(self: Any, xp: Any, used: Any) -> None:
+        make(self, xp, used)
+        self.kappa = 0 * self.kappa
+
+    patch.setattr(weight_standardisation.Projection, "__init__", init)
+
+
+def no_room_for_rounding(patch: Patch) -> None:
+    """Norms by the formula alone, with what cancels in float32 left to chance."""
+
+    def squared(self: Any, xp: Any, rows: Any, order: Any, lengths: Any) -> Any:
+        number, ones = self.centred.shape[1], xp.ones(rows.shape[3], dtype=rows.dtype)
+        mean = (rows @ ones).sum(axis=1, dtype=xp.float64) / number
+        along = ((rows * order) @ ones).sum(axis=1, dtype=xp.float64)
+        off = along * self.kappa
+        removed = number * mean * mean + off * (2.0 * (along - mean * self.total) - off * self.square)
+        return xp.abs(lengths - removed.sum(axis=1))
+
+    patch.setattr(weight_standardisation.Projection, "squared_norms", squared)
+
+
 FAULTS = [
+    (norm_before_the_projection, mode_checks.check_mixed_norms),
+    (projection_left_out, mode_checks.check_mixed_sums),
+    (projection_of_nothing_but_the_mean, mode_checks.check_mixed_sums),
+    (no_room_for_rounding, mode_checks.check_projected),
     (norm_of_a_sum, mode_checks.check_mixed_norms),
     (weight_of_the_bias_for_all, mode_checks.check_mixed_sums),
     (weights_left_out, mode_checks.check_mixed_sums),
