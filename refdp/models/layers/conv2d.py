@@ -111,12 +111,19 @@ class Conv2d(Layer):
         height, width, pad = dy.shape[1], dy.shape[2], self.padding
         weight = params["weight"].reshape(self.out_channels, self.fan_in)
         dcut = dy.reshape(batch * height * width, self.out_channels) @ weight
-        dcut = dcut.reshape(batch, height, width, self.kernel, self.kernel, channels)
+        dcut = dcut.reshape(batch, height, width, self.kernel, self.kernel * channels)
         dx = xp.zeros((batch, rows + 2 * pad, columns + 2 * pad, channels), dtype=dy.dtype)
-        for r in range(self.kernel):
-            for s in range(self.kernel):
-                seen = windows.seen_at(r, height, self.stride), windows.seen_at(s, width, self.stride)
-                dx[:, seen[0], seen[1], :] += dcut[:, :, :, r, s, :]
+        apart = -(-self.kernel // self.stride)  # windows that do not overlap are this many steps apart
+        sample, row, column, channel = dx.strides
+        for first in range(min(apart, width)):
+            number = -(-(width - first) // apart)
+            for r in range(self.kernel):
+                seen = xp.lib.stride_tricks.as_strided(
+                    dx[:, r:, first * self.stride :],
+                    shape=(batch, height, number, self.kernel * channels),
+                    strides=(sample, row * self.stride, column * self.stride * apart, channel),
+                )
+                seen += dcut[:, :, first::apart, r]
         return dx[:, pad : pad + rows, pad : pad + columns, :]
 
     def backward(

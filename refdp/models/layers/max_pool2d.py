@@ -60,12 +60,18 @@ class MaxPool2d(Layer):
 
     def _spread(self, xp: Any, dy: Array, shape: tuple[int, ...], wins: list[Array], axis: int) -> Array:
         """Transpose of ``_maximum``: the last offset that won takes the gradient, offset 0 if none did."""
-        dx = xp.zeros(shape, dtype=dy.dtype)
+        taken = []
         for offset in range(self.size - 1, 0, -1):
-            taken = dy * wins[offset - 1]
-            dx[self._at(offset, axis, shape[axis])] += taken
-            dy = dy - taken
-        dx[self._at(0, axis, shape[axis])] += dy
+            taken.append((offset, dy * wins[offset - 1].astype(dy.dtype)))
+            dy = dy - taken[-1][1]
+        dx = xp.empty(shape, dtype=dy.dtype)
+        if self.stride > 1:
+            dx[...] = 0
+        else:  # offset 0 writes all but the last
+            dx[(slice(None),) * axis + (slice(dy.shape[axis], None),)] = 0
+        dx[self._at(0, axis, shape[axis])] = dy
+        for offset, gradient in taken:
+            dx[self._at(offset, axis, shape[axis])] += gradient
         return dx
 
     def _at(self, offset: int, axis: int, length: int) -> tuple[slice, ...]:
