@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from refdp import validate
-from refdp.backend import Array
+from refdp.backend import Array, outer_products
 from refdp.errors import RefDPError
 from refdp.models.layers.base import Layer, uniform_fan_in
 from refdp.models.layers.held import keep
@@ -52,7 +52,7 @@ class Linear(Layer):
     def per_sample_gradients(self, xp: Any, cache: Array, dy: Array, out: dict[str, Array]) -> None:
         """dW_b = dy_b ⊗ x_b and dbias_b = dy_b."""
         x = cache
-        xp.multiply(dy[:, :, None], x[:, None, :], out=out["weight"])
+        outer_products(xp, dy, x, out["weight"])
         out["bias"][...] = dy
 
     def squared_norms(self, xp: Any, params: dict[str, Array], cache: Array, dy: Array) -> dict[str, Array]:
