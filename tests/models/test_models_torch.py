@@ -13,7 +13,8 @@ from refdp.models import models  # noqa: E402
 
 
 def differences(spec, batch, dtype, seed=0):
-    """(D in torch, largest relative difference of a sample's gradient, of its norm, of the logits)."""
+    """(D in torch, largest relative difference of a sample's gradient, of its norm, of the logits; and of the norms and
+    of each sample's gradient where gradients are not made)."""
     build, input_shape, classes, options = torch_models.MODELS[spec]
     network = models.create(spec).build(input_shape, classes)
     torch.manual_seed(seed)
@@ -36,21 +37,32 @@ def differences(spec, batch, dtype, seed=0):
     ])  # fmt: skip
     norms, own_norms = (np.linalg.norm(r.astype(float), axis=1) for r in (rows, out))
     logits, own = module(images).detach().numpy(), network.logits(np, theta, x)
+    unmade = []
+    for mode in ("ghost", "hybrid"):
+        _, held = network.held_gradients(np, theta, x, labels, mode)
+        unmade.append((abs(np.sqrt(held.squares(np).sum(axis=1)) - norms) / norms).max())
+        for b in range(batch):
+            alone = np.zeros((batch, 1), dtype)
+            alone[b] = 1
+            found = held.weighted_sum(np, alone, None)
+            unmade.append(np.linalg.norm(rows[b].astype(float) - found) / norms[b])
     return (
         sum(p.numel() for p in module.parameters()),
         (np.linalg.norm(rows.astype(float) - out, axis=1) / norms).max(),
         (abs(own_norms - norms) / norms).max(),
         abs(own - logits).max() / abs(logits).max(),
+        max(unmade),
     )
 
 
 @pytest.mark.parametrize("spec", torch_models.MODELS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_per_sample_gradients_are_pytorchs(spec, dtype):
-    size, gradients, norms, logits = differences(spec, batch=3, dtype=dtype)
+    size, gradients, norms, logits, unmade = differences(spec, batch=3, dtype=dtype)
     _, input_shape, classes, _ = torch_models.MODELS[spec]
     assert size == models.create(spec).build(input_shape, classes).size
     tolerance = {np.float32: 1e-5, np.float64: 1e-12}[dtype]
     assert gradients < tolerance
     assert norms < tolerance
     assert logits < tolerance
+    assert unmade < max(tolerance, 1e-9)  # ghost norms are rounded up

@@ -170,11 +170,14 @@ class Conv2d(Layer):
         return self._from_patches_of(xp, params, x, turned), of_rows(xp, rows)._replace(finish=finish)
 
     def held_order(self, cache: Any, wants_input: bool, weight: Array) -> Array:
-        """A weight [O, kernel, kernel, C] in the order that ``held`` leaves gradients in: [A, O, n], whatever A."""
+        """A weight [O, kernel, kernel, C] in the order that ``held`` leaves gradients in: [A, O, M, n], n at most 32
+        where a divisor of C allows."""
+        area, channels = self.kernel * self.kernel, self.in_channels
+        pieces = next(d for d in range(1, channels + 1) if channels % d == 0 and channels // d <= 32)
         if cache[1] is not None or not wants_input:
-            return weight.reshape(1, self.out_channels, self.fan_in)
+            return weight.reshape(1, self.out_channels, area * pieces, channels // pieces)
         turned = weight[:, ::-1, ::-1].transpose(1, 2, 0, 3)
-        return turned.reshape(self.kernel * self.kernel, self.out_channels, self.in_channels)
+        return turned.reshape(area, self.out_channels, pieces, channels // pieces)
 
     def _turned_gradients(self, xp: Any, x: Array, turned: Array, out: Array) -> None:
         """dW'_b = C_bᵀ x_b for each sample: out [B, kernel * kernel * O, C]."""

@@ -116,25 +116,26 @@ class Projection:
         """|dW_b|², float64 [B], rounded up.
 
         With m = mean(a) and t = <a, u>, a filter's |dW|² is |a|² - N m² - kappa t (2 (t - m Σu) - kappa t |u|²). Two
-        kinds of rounding are made up for. Sums and t are taken in the type of the rows, over n and then A values: off
-        by at most gamma sqrt(N) |a| and gamma |u| |a|, gamma = (n + A + 4) eps / 2. And a record that is scaled before
-        it is mapped rounds in proportion to |a|, not to |dW|: 4 eps |a| are added to the root.
+        kinds of rounding are made up for. Sums and t are added up in the type of the rows over n values, then in
+        float64: off by at most gamma sqrt(N) |a| and gamma |u| |a|, gamma = (n + 3) eps / 2, which moves |dW|² by at
+        most 2 gamma |a| times ``slopes`` and 2 gamma² |a|². And a record that is scaled before it is mapped rounds in
+        proportion to |a|, not to |dW|: 4 eps |a| are added to the root.
 
         Args:
-            rows: a [B, A, O, n], in any order that puts filters on the last axis but one.
-            order: u in that order, [A, O, n].
+            rows: a [B, A, O, M, n], in any order that can be written so.
+            order: u in that order, [A, O, M, n].
             lengths: |a|² over all filters, float64 [B].
         """
         number, eps = self.centred.shape[1], float(xp.finfo(rows.dtype).eps)
-        ones = xp.ones(rows.shape[3], dtype=rows.dtype)
-        mean = (rows @ ones).sum(axis=1, dtype=xp.float64) / number
-        along = ((rows * order) @ ones).sum(axis=1, dtype=xp.float64)
-        off = along * self.kappa
-        removed = number * mean * mean + off * (2.0 * (along - mean * self.total) - off * self.square)
-        slopes = xp.sqrt((off * off * self.square + number * mean * mean).sum(axis=1))
-        gamma = (rows.shape[1] + rows.shape[3] + 4) * eps / 2.0
+        ones = xp.ones(rows.shape[4], dtype=rows.dtype)
+        mean = (rows @ ones).sum(axis=(1, 3), dtype=xp.float64) / number
+        along = ((rows * order) @ ones).sum(axis=(1, 3), dtype=xp.float64)
+        off, bent = along * self.kappa, 2.0 - self.kappa * self.square
+        removed = number * mean * mean + off * (along * bent - 2.0 * mean * self.total)
+        slopes = xp.sqrt(((off * bent) ** 2 * self.square + number * mean * mean).sum(axis=1))
+        gamma = (rows.shape[4] + 3) * eps / 2.0
         length = xp.sqrt(lengths)
-        room = 4.0 * gamma * slopes * length + (4.0 * gamma * gamma + number * 2.0**-50) * lengths
+        room = 3.0 * gamma * slopes * length + (3.0 * gamma * gamma + number * 2.0**-50) * lengths
         return (xp.sqrt(lengths - removed.sum(axis=1) + room) + 4.0 * eps * length) ** 2
 
     def apply(self, sums: Array) -> None:
