@@ -186,9 +186,11 @@ def no_room_for_rounding(patch: Patch) -> None:
     """Norms by the formula alone, with what cancels in float32 left to chance."""
 
     def squared(self: Any, xp: Any, rows: Any, order: Any, lengths: Any) -> Any:
-        number, ones = self.centred.shape[1], xp.ones(rows.shape[4], dtype=rows.dtype)
-        mean = (rows @ ones).sum(axis=(1, 3), dtype=xp.float64) / number
-        along = ((rows * order) @ ones).sum(axis=(1, 3), dtype=xp.float64)
+        number = self.centred.shape[1]
+        sums, along = (
+            v.sum(axis=(1, 3), dtype=xp.float64) for v in weight_standardisation._inner(xp, rows, order)
+        )
+        mean = sums / number
         off = along * self.kappa
         removed = number * mean * mean + off * (2.0 * (along - mean * self.total) - off * self.square)
         return xp.abs(lengths - removed.sum(axis=1))

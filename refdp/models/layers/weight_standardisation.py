@@ -16,6 +16,7 @@ costs no privacy. A constant filter (u = 0) gives V = 0 and dW = scale (dV - mea
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 from refdp.backend import Array
@@ -127,9 +128,8 @@ class Projection:
             lengths: |a|² over all filters, float64 [B].
         """
         number, eps = self.centred.shape[1], float(xp.finfo(rows.dtype).eps)
-        ones = xp.ones(rows.shape[4], dtype=rows.dtype)
-        mean = (rows @ ones).sum(axis=(1, 3), dtype=xp.float64) / number
-        along = ((rows * order) @ ones).sum(axis=(1, 3), dtype=xp.float64)
+        sums, along = (values.sum(axis=(1, 3), dtype=xp.float64) for values in _inner(xp, rows, order))
+        mean = sums / number
         off, bent = along * self.kappa, 2.0 - self.kappa * self.square
         removed = number * mean * mean + off * (along * bent - 2.0 * mean * self.total)
         slopes = xp.sqrt(((off * bent) ** 2 * self.square + number * mean * mean).sum(axis=1))
@@ -142,3 +142,20 @@ class Projection:
         """Turn a sum of a [O, N] into the sum of dW, in place."""
         off = (sums * self.centred).sum(axis=1) * self.kappa
         sums -= sums.mean(axis=1)[:, None] + off[:, None] * self.centred
+
+
+def _inner(xp: Any, rows: Array, order: Array) -> tuple[Array, Array]:
+    """Sums over n of rows [B, A, O, M, n], and of rows times order [A, O, M, n]: [B, A, O, M] each, by pieces that stay
+    in the cache."""
+    batch, each = rows.shape[0], rows.shape[4]
+    number, ones = math.prod(order.shape[:3]), xp.ones(each, dtype=rows.dtype)
+    flat, vectors = rows.reshape(batch, number, each), order.reshape(number, each)
+    height, length = max(1, BLOCK // 4 // vectors.size), max(1, BLOCK // 4 // each)
+    sums, along = (xp.empty((batch, number), dtype=rows.dtype) for _ in range(2))
+    for top in range(0, batch, height):
+        for left in range(0, number, length):
+            place = slice(top, top + height), slice(left, left + length)
+            sums[place] = flat[place] @ ones
+            along[place] = (flat[place] * vectors[place[1]]) @ ones
+    shape = rows.shape[:4]
+    return sums.reshape(shape), along.reshape(shape)
