@@ -13,6 +13,7 @@ from refdp.backend import Array, Backend
 from refdp.chunks import Chunks
 from refdp.data import Dataset
 from refdp.data.base import Split
+from refdp.errors import RefDPError
 from refdp.plan import Plan
 from refdp.processes import Workers
 from refdp.rng import Streams
@@ -49,6 +50,8 @@ class Batches(Chunks):
         super().__init__(plan, data, backend, streams, dtype, physical_batch_size, per_sample)
         self.workers = (cores() if backend.reads_are_free else 1) if workers is None else workers
         whole(1, workers=self.workers)
+        if self.workers > 1 and not backend.reads_are_free:
+            raise RefDPError(f"workers = {self.workers}: a device computes whole batches by itself; use 1")
         self.private_losses: list[float] = []
         self._processes: Workers | None = None
 
@@ -74,9 +77,11 @@ class Batches(Chunks):
         parts = self._parts(len(indices), len(indices) * self.plan.network.size)
         if parts == 1:
             return self._part_sum(indices)
-        shared = self._share([self.theta, *self.past])
-        tasks = [("sum", part, self.step, self.released, shared) for part in np.array_split(indices, parts)]
-        (total, (counts, loss)), *others = self._workers().run(tasks)
+        now = self.step, self.released, self.watch_private, 1 + len(self.past)
+        tasks = [("sum", part, *now) for part in np.array_split(indices, parts)]
+        (total, (counts, loss)), *others = self._workers().run(
+            tasks, lambda: self._show([self.theta, *self.past])
+        )
         total = total.copy()
         for part, (counted, lost) in others:
             total += part
@@ -90,10 +95,9 @@ class Batches(Chunks):
         parts = self._parts(number, number * self.plan.network.size)
         if parts == 1 or known is None:
             return self._part_hits(split, slice(0, number), self.weights)
-        self._share([self.weights])
         ends = np.linspace(0, number, parts + 1).astype(int).tolist()
         tasks = [("hits", known, start, end) for start, end in itertools.pairwise(ends)]
-        return sum(found for _, found in self._workers().run(tasks))
+        return sum(found for _, found in self._workers().run(tasks, lambda: self._show([self.weights])))
 
     @property
     def worker_pids(self) -> list[int]:
@@ -116,11 +120,10 @@ class Batches(Chunks):
             self._processes = Workers(self._serve, self.workers, self.plan.network.size, kinds)
         return self._processes
 
-    def _share(self, rows: list[Array]) -> int:
-        """Show these weights to the workers; how many."""
+    def _show(self, rows: list[Array]) -> None:
+        """Let the workers see these weights."""
         for k, row in enumerate(rows):
             self._workers().shared["weights"][k] = row
-        return len(rows)
 
     def _serve(self, task: Any, out: np.ndarray) -> Any:
         """One part, in whatever process: nothing is taken from this object but what never changes."""
@@ -129,9 +132,9 @@ class Batches(Chunks):
         if kind == "hits":
             name, start, end = rest
             return self._part_hits(getattr(self.data, name), slice(start, end), weights[0])
-        indices, step, released, rows = rest
+        indices, step, released, watch_private, rows = rest
         one = copy.copy(self)
-        one.step, one.released = step, released
+        one.step, one.released, one.watch_private = step, released, watch_private
         one.theta, one.past = weights[0], list(weights[1:rows])
         out[:], counts, loss = one._part_sum(indices)
         return counts, loss
@@ -140,7 +143,7 @@ class Batches(Chunks):
         """Sum, counts and loss of these records, by this process."""
         backend, xp, augmentation = self.backend, self.backend.xp, self.plan.augmentation
         total, counts = xp.zeros(self.plan.network.size, dtype=xp.float64), xp.zeros(len(self.plan.sizes))
-        loss = 0.0
+        loss, finish, raw = 0.0, None, xp.zeros_like(total)
         if augmentation is not None and (self._drawn is None or self._drawn[0] != self.step):
             drawn = augmentation.draw(self.streams.views(self.step), self.plan.sampler.dataset_size)
             self._drawn = self.step, drawn
@@ -148,12 +151,16 @@ class Batches(Chunks):
         try:
             for chunk in np.array_split(indices, -(-len(indices) // self.chunk)) if len(indices) else []:
                 part, losses, counted = self._chunk_sum(chunk)
-                total += part
+                if self._finish is None:
+                    total += part
+                else:
+                    finish = self._finish
+                    raw += part
                 counts += counted
                 if self.watch_private:
                     loss += float(backend.to_host(losses.sum()))
-            if self._finish is not None:
-                self._finish(total)
+            if finish is not None:
+                total += finish(raw)
         finally:
             self._prepared = self._finish = None
         return total, counts, loss

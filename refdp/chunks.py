@@ -104,8 +104,9 @@ class Chunks:
     def _chunk_sum(self, indices: np.ndarray) -> tuple[Array, Array, Array]:
         """One chunk: its summed (clipped) gradient [D], its losses [b], and an adaptive rule's counts [L].
 
-        Where ``_finish`` is set by it, the sum takes that to be one: the same for all chunks of a batch.
+        ``_finish``, if it is not None afterwards, puts a total of such sums right; it is the same for all chunks.
         """
+        self._finish = None
         chosen = self.backend.asarray(indices)
         views, labels = self._views(indices, chosen), self._train_y[chosen]
         with np.errstate(
@@ -143,6 +144,8 @@ class Chunks:
         losses, held = self.plan.network.held_gradients(
             xp, self._weights_now, x, labels, self.per_sample, room
         )
+        if held.doubtful is not None and bool(held.doubtful.any()):
+            return self._explicit_sum([x], labels)
         squares, context = held.squares(xp), self.context
         norms = xp.sqrt(squares if clipper.per_group else squares.sum(axis=1, keepdims=True))
         norms, usable, dropped = checked_norms(backend, norms, self.dtype)

@@ -164,4 +164,6 @@ class Trainer(Batches):
 
     def load_state(self, state: dict[str, np.ndarray]) -> None:
         """Continue from ``state()`` of a run of the same plan."""
+        self.close()  # workers know the random streams of their birth
+        self._drawn = None
         load_trainer_state(self, state)

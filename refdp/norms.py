@@ -1,4 +1,4 @@
-"""Squared Euclidean norms in float64, of rows that hold anything that float32 can."""
+"""Norms and scales that stay on the safe side of rounding, whatever float32 holds."""
 
 from __future__ import annotations
 
@@ -32,3 +32,9 @@ def squared_rows(xp: Any, rows: Array) -> Array:
             xp.copyto(cast, piece)
             total[top : top + height] += (cast[:, None, :] @ cast[:, :, None])[:, 0, 0]
     return total
+
+
+def rounded_down(xp: Any, values: Array, dtype: Any) -> Array:
+    """Values >= 0 in ``dtype``, never larger than given: one below the smallest normal number may be off by a lot."""
+    rounded = values.astype(dtype)
+    return xp.where(rounded > values, xp.nextafter(rounded, xp.zeros_like(rounded)), rounded)

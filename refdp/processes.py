@@ -65,10 +65,7 @@ class Workers:
         serve: does a task. A bound method is held weakly: its owner may hold these workers, and still be freed.
         count: processes, this one included.
         size: length of a sum.
-        shared: shapes and types of the arrays that this process writes before a round and ``serve`` reads.
-
-    Attributes:
-        shared: those arrays, zero at first.
+        shared: shapes and types of the arrays, zero at first, that this process writes and ``serve`` reads.
     """
 
     def __init__(self, serve: Serve, count: int, size: int, shared: Mapping[str, Kind] = {}) -> None:
@@ -91,23 +88,27 @@ class Workers:
         weakref.finalize(self, _end, self._children, self._process)
 
     @property
+    def pids(self) -> list[int]:
+        """Of the children."""
+        return [child.pid for child in self._children.values()]
+
+    @property
     def alive(self) -> int:
         """Processes that share the work, as far as is known: 1 before the first round."""
         return 1 + len(self._children)
 
-    @property
-    def pids(self) -> list[int]:
-        """Of the living children."""
-        return [child.pid for child in self._children.values()]
-
-    def run(self, tasks: Sequence[Any]) -> list[tuple[np.ndarray, Any]]:
+    def run(
+        self, tasks: Sequence[Any], show: Callable[[], None] = lambda: None
+    ) -> list[tuple[np.ndarray, Any]]:
         """Do each task; (sum, reply) of each, in order. The sums are valid until the next call.
+        ``show`` is called first, when nobody is at work: it may write the shared arrays.
 
         An exception of ``serve`` is raised here once every task has ended; of several, the first task's.
         """
         if len(tasks) > self.count:
             raise RefDPError(f"tasks = {len(tasks)}: must be at most the {self.count} workers; make fewer")
         with self._alone():
+            show()
             if self._blas is None:
                 self._blas = ThreadpoolController().select(user_api="blas")
             with self._blas.limit(limits=1):

@@ -34,8 +34,8 @@ FUNCTIONS = """
     abs absolute add all allclose amax amin any arange argmax argmin argsort array array_equal ascontiguousarray
     asarray atleast_1d atleast_2d bincount bitwise_and bitwise_or broadcast_to cbrt ceil clip concatenate copysign
     copyto cos count_nonzero cumprod cumsum diag divide dot einsum empty empty_like equal exp expand_dims expm1
-    eye flip floor floor_divide fmax fmin full full_like greater greater_equal hstack hypot identity inner isclose
-    isfinite isinf isnan less less_equal linspace log log10 log1p log2 logaddexp logical_and logical_not
+    eye flip floor floor_divide fmax fmin frexp full full_like greater greater_equal hstack hypot identity inner isclose
+    isfinite isinf isnan ldexp less less_equal linspace log log10 log1p log2 logaddexp logical_and logical_not
     logical_or logical_xor matmul max maximum mean median min minimum moveaxis multiply nan_to_num nanmax nansum
     negative nextafter nonzero not_equal ones ones_like outer pad percentile power prod put_along_axis quantile ravel
     reciprocal repeat reshape roll round searchsorted sign signbit sin sort split sqrt square squeeze stack std

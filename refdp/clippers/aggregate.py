@@ -9,7 +9,7 @@ import numpy as np
 
 from refdp.backend import Array, Backend
 from refdp.clippers.base import ClipContext, Clipper
-from refdp.norms import squared_rows
+from refdp.norms import rounded_down, squared_rows
 
 
 def rounding_margin(dtype: Any) -> float:
@@ -98,10 +98,4 @@ def rounded_scales(
     backend: Backend, clipper: Clipper, norms: Array, context: ClipContext, dtype: Any
 ) -> Array:
     """The rule's scales [B, L] in ``dtype``, rounded down."""
-    return _round_down(backend.xp, clipper.scales(backend.xp, norms, context), dtype)
-
-
-def _round_down(xp: Any, scales: Array, dtype: Any) -> Array:
-    """Scales in ``dtype``, never larger than given: a scale below the smallest normal number may be off by a lot."""
-    rounded = scales.astype(dtype)
-    return xp.where(rounded > scales, xp.nextafter(rounded, xp.zeros_like(rounded)), rounded)
+    return rounded_down(backend.xp, clipper.scales(backend.xp, norms, context), dtype)

@@ -45,6 +45,11 @@ class HeldGradients:
         """|d loss_b / d tensor|^2, float64 [B, P], tensors in the order of ``Network.parameters``."""
         return xp.stack([self._held.squares[name] for name in self._network.parameters], axis=1)
 
+    @property
+    def doubtful(self) -> Array | None:
+        """[B]: see ``Held``."""
+        return self._held.doubtful
+
     def weighted_sum(self, xp: Any, weights: Array, usable: Array | None, finish: bool = True) -> Array:
         """Σ_b weights[b] d loss_b / d theta, [D] in the type of the weights.
 
@@ -144,7 +149,7 @@ class Network:
 
         Shapes: theta [D], x [B, *input_shape], labels [B] int64, out [B, D] (every entry is overwritten)
         -> losses [B]. All in the dtype of theta. Samples do not touch each other: row b depends on sample b
-        alone, whatever the others hold.
+        alone, whatever the others hold (a BLAS may round it otherwise in a batch of another size).
         """
         batch = x.shape[0]
         if out.shape != (batch, self.size):

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 import record_checks
 from helpers import small_trainer
+from strict_backend import strict_backend
 
 import refdp.batches as batches
 from refdp.engine import Trainer
+from refdp.errors import RefDPError
 from refdp.models.network import Network
 
 CHOICES: list[dict[str, Any]] = [
@@ -104,6 +106,37 @@ def test_a_resumed_run_has_the_same_bits(made: list[Trainer]) -> None:
         one.advance()
         other.advance()
     np.testing.assert_array_equal(one.theta, other.theta)
+
+
+def test_a_state_of_another_run_can_be_loaded_at_any_time(made: list[Trainer]) -> None:
+    """Views are drawn from the loaded state's streams in every process, also where some were drawn before."""
+    options: dict[str, Any] = {"chunk": 2, "workers": 3}
+    first, second, fresh = (record_checks.trainer("shift:views=3,pixels=1", **options) for _ in range(3))
+    made += [first, second, fresh]
+    second.streams = type(second.streams).from_seed(8)
+    for run in (first, second):
+        run.summed(np.arange(9))
+    state = first.state()
+    for run in (second, fresh):
+        run.load_state(state)
+        run.advance()
+    first.advance()
+    np.testing.assert_array_equal(second.theta, fresh.theta)
+    np.testing.assert_array_equal(second.theta, first.theta)
+
+
+def test_losses_can_be_watched_at_any_time(made: list[Trainer]) -> None:
+    alone, shared = small_trainer(chunk=2), several(made)
+    shared.summed(np.arange(9))
+    for run in (alone, shared):
+        run.watch_private = True
+        run.summed(np.arange(12))
+    np.testing.assert_allclose(shared.private_losses, alone.private_losses, rtol=1e-12)
+
+
+def test_a_device_has_no_workers() -> None:
+    with pytest.raises(RefDPError, match="workers = 2: a device computes whole batches"):
+        small_trainer(workers=2, backend=strict_backend())
 
 
 def test_other_records_than_the_data_sets_are_counted_here(made: list[Trainer]) -> None:

@@ -11,13 +11,14 @@ from helpers import small_trainer
 
 from refdp.accounting import Schedule
 from refdp.backend import numpy_backend
-from refdp.clippers import clippers
+from refdp.clippers import Clipper, clippers
 from refdp.data import Dataset
 from refdp.data.base import Split
 from refdp.engine import Trainer
 from refdp.errors import RefDPError
 from refdp.gradients import PER_SAMPLE
-from refdp.models import models
+from refdp.models import Network, models
+from refdp.models.layers import GlobalAvgPool2d, Linear, Relu, WsConv2d
 from refdp.optimizers import lr_schedules, optimizers
 from refdp.plan import Plan
 from refdp.rng import Streams
@@ -26,16 +27,21 @@ from refdp.samplers import samplers
 MODES = ("explicit", "ghost", "hybrid")
 
 
-def images(mode: str, clipping: str = "flat", dtype: type = np.float64, **changed: Any) -> Trainer:
+def images(mode: str, clipping: str = "flat", dtype: type = np.float64, clip_norm: float = 0.5) -> Trainer:
     """A residual network with standardised convolutions on 24 random images, batches of about 8, chunks of 3."""
+    x = np.random.default_rng(0).standard_normal((24, 6, 5, 3), dtype=np.float32)
+    model: Any = models.create("resnet20:groups=1/2/2/4")
+    network = model.of_size((6, 5, 3), 4, widths=(4, 6, 8, 12), blocks=1)
+    return run_of(network, x, mode, clippers.create(clipping, clip_norm=clip_norm), dtype, chunk=3)
+
+
+def run_of(network: Network, x: np.ndarray, mode: str, clipper: Clipper, dtype: type, chunk: int) -> Trainer:
+    """Three steps of batches of about a third of these images."""
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((24, 6, 5, 3), dtype=np.float32)
-    split = Split(x, rng.integers(4, size=24))
-    model: Any = models.create("resnet20:groups=1/2/2/4,standardisation=scaled")
-    clipper = clippers.create(clipping, clip_norm=changed.pop("clip_norm", 0.5))
-    sampler = samplers.create("poisson", dataset_size=24, batch_size=8)
+    split = Split(x, rng.integers(network.num_classes, size=len(x)))
+    sampler = samplers.create("poisson", dataset_size=len(x), batch_size=max(1, len(x) // 3))
     plan = Plan(
-        network=model.of_size((6, 5, 3), 4, widths=(4, 6, 8, 12), blocks=1),
+        network=network,
         sampler=sampler,
         clipper=clipper,
         schedule=clipper.noise_schedule(Schedule("constant", 3, 0.7)),
@@ -45,8 +51,8 @@ def images(mode: str, clipping: str = "flat", dtype: type = np.float64, **change
         delta=1e-5,
         neighboring=sampler.default_neighboring,
     )
-    data = Dataset("random", split, split, 4, None, None)
-    options: dict[str, Any] = {"physical_batch_size": 3, "dtype": dtype, "workers": 1, "per_sample": mode}
+    data = Dataset("random", split, split, network.num_classes, None, None)
+    options: dict[str, Any] = {"physical_batch_size": chunk, "dtype": dtype, "workers": 1, "per_sample": mode}
     return Trainer(plan, data, numpy_backend(), Streams.from_seed(5), **options)
 
 
@@ -100,6 +106,65 @@ def test_modes_drop_the_same_records_where_float32_ends() -> None:
         sums.append(run.summed_gradient(np.arange(8)))
     for other in sums[1:]:
         np.testing.assert_allclose(other, sums[0], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("standardisation", ["unbiased", "scaled"])
+@pytest.mark.parametrize(("level", "shrink"), [(1.0, 1e-2), (255.0, 1.0), (1.0, 1e-4)])
+def test_what_standardisation_takes_away_is_nobodys_to_see(
+    level: float, shrink: float, standardisation: str
+) -> None:
+    """Flat images: nearly all of a record's gradient is taken away, and what it rounds to must not reach the sum."""
+    layers = [
+        ("conv", WsConv2d(3, 16, 3, standardisation=standardisation)),
+        ("act", Relu()),
+        ("pool", GlobalAvgPool2d()),
+        ("fc", Linear(16, 10)),
+    ]
+    network = Network(layers, (8, 8, 3), 10)
+    rng = np.random.default_rng(0)
+    x = (level * (1 + rng.random((64, 1, 1, 1))) * np.ones((64, 8, 8, 3))).astype(np.float32)
+    x[0] = rng.standard_normal((8, 8, 3))
+    for mode in MODES:
+        for rule, clip_norm in (("flat", 0.1), ("per-layer", 1e-3)):
+            run = run_of(network, x, mode, clippers.create(rule, clip_norm=clip_norm), np.float32, 64)
+            run.theta = run.theta.copy()
+            run.theta[network.parameters["conv.weight"].where] *= np.float32(shrink)
+            with_all, without = run.summed_gradient(np.arange(64)), run.summed_gradient(np.arange(1, 64))
+            moved = float(np.linalg.norm(with_all - without)) / clip_norm
+            assert moved <= 1 + 1e-3, f"{mode}, {rule}: a record moves the sum by {moved} C"
+
+
+def test_a_chunk_in_doubt_is_done_by_explicit_gradients() -> None:
+    layers = [("conv", WsConv2d(3, 4, 3)), ("pool", GlobalAvgPool2d()), ("fc", Linear(4, 2))]
+    x = np.random.default_rng(0).standard_normal((12, 5, 5, 3), dtype=np.float32)
+    x[5] = 100.0
+    explicit, hybrid = (
+        run_of(Network(layers, (5, 5, 3), 2), x, mode, clippers.create("flat", clip_norm=0.1), np.float32, 4)
+        for mode in ("explicit", "hybrid")
+    )
+    some = np.arange(4, 8)
+    np.testing.assert_array_equal(hybrid.summed_gradient(some), explicit.summed_gradient(some))
+    found, wanted = hybrid.summed_gradient(np.arange(12)), explicit.summed_gradient(np.arange(12))
+    np.testing.assert_allclose(
+        found, wanted, rtol=1e-4, atol=1e-6
+    )  # two of the three chunks are not in doubt
+    assert not np.array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("size", [1e15, 1e25, 1e30, 3e38])
+@pytest.mark.parametrize("clip_norm", [1e-29, 1e-18, 1e-14, 1e-6, 1.0, 1e30])
+def test_tiny_factors_of_large_inputs_are_not_rounded_up(size: float, clip_norm: float) -> None:
+    """w dy may be below the smallest normal number where w dy x is not."""
+    rng = np.random.default_rng(0)
+    x = np.zeros((40, 64), np.float32)
+    x[:, 0] = size * (0.5 + 0.5 * rng.random(40))
+    for mode in MODES:
+        clipper = clippers.create("flat", clip_norm=clip_norm)
+        run = run_of(Network([("fc", Linear(64, 2))], (64,), 2), x, mode, clipper, np.float32, 8)
+        run.theta = np.zeros_like(run.theta)
+        for i in range(40):
+            norm = math.hypot(*map(float, run.summed_gradient(np.array([i]))))
+            assert norm <= clip_norm, f"{mode}: {norm / clip_norm!r} C"
 
 
 def test_auto_takes_gradients_only_where_several_are_averaged() -> None:

@@ -240,6 +240,7 @@ def test_every_layer_is_among_those_checked():
         (lambda: GlobalAvgPool2d().output_shape((5,)), "global_avg_pool2d takes images"),
         (lambda: Residual(()), "main = .*at least one layer"),
         (lambda: Residual((("a", Relu()),), (("a", Relu()),)), "'a' names two layers"),
+        (lambda: Residual((("a", Relu()), ("a.b", Relu()))), "begins with 'a' and a dot"),
         (lambda: Residual((("a", Flatten()),)), "'a': residual cannot flatten"),
         (lambda: Residual((("a", Conv2d(2, 3, 1)),)).output_shape((4, 4, 2)), r"shortcut: gives \(4, 4, 2\) where main "
          r"gives \(4, 4, 3\).*use a 1x1 convolution"),

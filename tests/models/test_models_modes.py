@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from strict_backend import strict_backend
 
 from refdp.models import Network
-from refdp.models.layers import Conv2d, Linear, WsConv2d, conv2d, held, linear, weight_standardisation
+from refdp.models.layers import Conv2d, Linear, WsConv2d, conv2d, ghost, held, linear, weight_standardisation
 
 Patch = pytest.MonkeyPatch
 
@@ -113,7 +113,7 @@ def diagonal_of_the_gram(patch: Patch) -> None:
     def products(self: Conv2d, xp: Any, cache: Any, dy: Any, along: Any) -> Any:
         cut, rows = self._cut(xp, cache, dy)
         squares = ((cut**2).sum(axis=2)[:, :, None] * rows**2).sum(axis=1)
-        return conv2d.GhostProducts(squares, [squares for _ in along])
+        return ghost.Products(squares, [squares for _ in along])
 
     patch.setattr(Conv2d, "ghost_products", products)
 
@@ -124,7 +124,7 @@ def gram_in_single_precision(patch: Patch) -> None:
     def products(self: Conv2d, xp: Any, cache: Any, dy: Any, along: Any) -> Any:
         cut, rows = self._cut(xp, cache, dy)
         squares = xp.abs((rows * ((cut @ cut.transpose(0, 2, 1)) @ rows)).sum(axis=1))
-        return conv2d.GhostProducts(squares.astype(xp.float64), [])
+        return ghost.Products(squares.astype(xp.float64), [])
 
     patch.setattr(Conv2d, "ghost_products", products)
 

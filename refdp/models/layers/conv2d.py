@@ -20,26 +20,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from refdp import validate
 from refdp.backend import Array
 from refdp.errors import RefDPError
-from refdp.models.layers import windows
+from refdp.models.layers import ghost, windows
 from refdp.models.layers.base import Layer, uniform_fan_in
 from refdp.models.layers.held import Held, keep, of_rows
 from refdp.norms import squared_rows
-
-_GRAM = 2**20  # numbers of a Gram matrix at a time
-
-
-class GhostProducts(NamedTuple):
-    """Of every sample's and filter's gradient: squared norm [B, O], and inner products [B, O] with given vectors."""
-
-    squares: Array
-    inner: list[Array]
 
 
 @dataclass(frozen=True)
@@ -215,45 +206,25 @@ class Conv2d(Layer):
         usable: Array | None,
         out: dict[str, Array],
     ) -> None:
-        """Σ_b w_b dY_bᵀ X_b as one product over all patches of the chunk."""
-        cut, rows = self._cut(xp, cache, dy)
-        cut, rows = keep(xp, cut, usable), keep(xp, rows, usable)
-        flat = rows.shape[0] * rows.shape[1]
-        scaled = (rows * weights["weight"][:, None, None]).reshape(flat, self.out_channels)
-        weight = out["weight"].reshape(self.out_channels, self.fan_in)
-        xp.matmul(scaled.T, cut.reshape(flat, self.fan_in), out=weight)
+        """``ghost_sum``, and that of the biases."""
+        out["weight"][...] = self.ghost_sum(xp, cache, dy, weights["weight"], usable).reshape(
+            out["weight"].shape
+        )
         if self.bias:
-            xp.matmul(weights["bias"], self._bias_rows(xp, keep(xp, dy, usable)), out=out["bias"])
+            self.weigh_bias(xp, dy, weights["bias"], usable, out["bias"])
 
-    def ghost_products(self, xp: Any, cache: Any, dy: Array, along: Sequence[Array]) -> GhostProducts:
-        """Norms of each filter's gradient dW_b,o = Σ_p dY_b,po X_b,p, and its inner products with ``along``, without
-        making it.
+    def weigh_bias(self, xp: Any, dy: Array, weights: Array, usable: Array | None, out: Array) -> None:
+        """Σ_b w_b dbias_b into out [O]."""
+        xp.matmul(weights, self._bias_rows(xp, keep(xp, dy, usable)), out=out)
 
-            |dW_b,o|² = Σ_pq dY_po dY_qo <X_p, X_q>        <dW_b,o, v_o> = Σ_p dY_po <X_p, v_o>
-
-        In float64: where positions cancel, float32 products would leave nothing right of a small norm. The squares
-        are rounded up by (K + P) 2^-50 (Σ_p |dY_po| |X_p|)², more than their own rounding, K + P sums deep, can take.
-
-        Args:
-            along: float64 [O, K] each.
-        """
+    def ghost_sum(self, xp: Any, cache: Any, dy: Array, weights: Array, usable: Array | None) -> Array:
+        """``ghost.weighted_sum`` of this layer's patches, float64 [O, K]."""
         cut, rows = self._cut(xp, cache, dy)
-        batch, positions, _ = rows.shape
-        squares = xp.empty((batch, self.out_channels), dtype=xp.float64)
-        inner = [xp.empty_like(squares) for _ in along]
-        height, wide = max(1, _GRAM // positions**2), max(1, _GRAM // positions)
-        for start in range(0, batch, height):
-            part = slice(start, start + height)
-            x, y = cut[part].astype(xp.float64), rows[part].astype(xp.float64)
-            lengths = xp.sqrt((x * x).sum(axis=2))
-            terms = (xp.abs(y) * lengths[:, :, None]).sum(axis=1)
-            squares[part] = (self.fan_in + positions) * 2.0**-50 * terms * terms
-            for left in range(0, positions, wide):
-                gram = x[:, left : left + wide] @ x.transpose(0, 2, 1)
-                squares[part] += (y[:, left : left + wide] * (gram @ y)).sum(axis=1)
-            for found, vectors in zip(inner, along, strict=True):
-                found[part] = (y * (x @ vectors.T)).sum(axis=1)
-        return GhostProducts(squares, inner)
+        return ghost.weighted_sum(xp, keep(xp, cut, usable), keep(xp, rows, usable), weights)
+
+    def ghost_products(self, xp: Any, cache: Any, dy: Array, along: Sequence[Array]) -> ghost.Products:
+        """``ghost.products`` of this layer's patches."""
+        return ghost.products(xp, *self._cut(xp, cache, dy), along)
 
     def _cut(self, xp: Any, cache: Any, dy: Array) -> tuple[Array, Array]:
         """X [B, P, K] and dY [B, P, O]."""

@@ -6,7 +6,9 @@ pass leaves, of every layer, the norms of its own parameters, and a function tha
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -27,11 +29,14 @@ class Held(NamedTuple):
             they hold NaN or inf.
         finish: turns, in place, sums of what ``weigh`` wrote into sums of gradients [*parameter_shape] by name; the
             same for all chunks at the same weights. None where they are that already.
+        doubtful: [B], samples of which so much is taken away by ``finish`` that rounding would count: a chunk that has
+            any is better done by explicit gradients. None where there cannot be any.
     """
 
     squares: dict[str, Array]
     weigh: Weigh
     finish: Finish | None = None
+    doubtful: Any = None
 
 
 def of_rows(xp: Any, rows: dict[str, Array]) -> Held:
@@ -73,4 +78,6 @@ def merged(parts: list[tuple[str, Held]]) -> Held:
                 held.finish({name: sums[f"{part}.{name}"] for name in held.squares})
 
     squares = {f"{part}.{name}": values for part, held in parts for name, values in held.squares.items()}
-    return Held(squares, weigh, None if all(held.finish is None for _, held in parts) else finish)
+    doubts = [held.doubtful for _, held in parts if held.doubtful is not None]
+    doubtful = functools.reduce(operator.or_, doubts) if doubts else None
+    return Held(squares, weigh, None if all(held.finish is None for _, held in parts) else finish, doubtful)

@@ -12,7 +12,7 @@ from refdp.backend import Array, outer_products
 from refdp.errors import RefDPError
 from refdp.models.layers.base import Layer, uniform_fan_in
 from refdp.models.layers.held import keep
-from refdp.norms import squared_rows
+from refdp.norms import rounded_down, squared_rows
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,17 @@ class Linear(Layer):
         usable: Array | None,
         out: dict[str, Array],
     ) -> None:
-        """Σ_b w_b dy_b ⊗ x_b as one product."""
+        """Σ_b w_b dy_b ⊗ x_b as one product of (w_b 2^k dy_b) and (2^-k x_b), 2^k about |x_b|.
+
+        w_b dy_b alone may be so small that it is rounded up by a lot, and a large x_b makes it matter again.
+        """
         x, dy = keep(xp, cache, usable), keep(xp, dy, usable)
-        xp.matmul((dy * weights["weight"][:, None]).T, x, out=out["weight"])
+        power = xp.clip(xp.frexp(xp.sqrt(squared_rows(xp, x)))[1], -120, 120)
+        exact = xp.ldexp(weights["weight"].astype(xp.float64), power)
+        largest = (
+            float(xp.finfo(dy.dtype).max) / 4
+        )  # reached only where dy is so small that its record adds nothing
+        factors = rounded_down(xp, xp.minimum(exact, largest), dy.dtype)
+        shrunk = x * xp.ldexp(xp.ones(x.shape[0], dtype=x.dtype), -power)[:, None]
+        xp.matmul((dy * factors[:, None]).T, shrunk, out=out["weight"])
         xp.matmul(weights["bias"], dy, out=out["bias"])

@@ -36,6 +36,11 @@ class Residual(Layer):
         for name, layer in self._layers:
             if names.count(name) > 1:
                 raise RefDPError(f"main, shortcut: {name!r} names two layers; each needs a name of its own")
+            if any(other.startswith(f"{name}.") for other in names):
+                raise RefDPError(
+                    f"main, shortcut: another layer's name begins with {name!r} and a dot, as the names of this one's "
+                    "parameters do; rename one"
+                )
             if isinstance(layer, Flatten):
                 raise RefDPError(f"{name!r}: residual cannot flatten within; put flatten after the block")
 

@@ -24,6 +24,7 @@ from refdp.backend import Array
 EPS = 1e-5
 FLOOR = 1e-4
 BLOCK = 2**18  # gradients mapped back at a time, so that they stay in the cache between the passes
+MOST_TAKEN = 16  # |a| / |dW| up to which rows before the projection are summed in single precision
 VARIANTS = ("unbiased", "scaled")
 
 
@@ -118,8 +119,8 @@ class Projection:
 
         With m = mean(a) and t = <a, u>, a filter's |dW|² is |a|² - N m² - kappa t (2 (t - m Σu) - kappa t |u|²). Two
         kinds of rounding are made up for. Sums and t are added up in the type of the rows over n values, then in
-        float64: off by at most gamma sqrt(N) |a| and gamma |u| |a|, gamma = (n + 3) eps / 2, which moves |dW|² by at
-        most 2 gamma |a| times ``slopes`` and 2 gamma² |a|². And a record that is scaled before it is mapped rounds in
+        float64: off by at most gamma sqrt(N) |a| and gamma |u| |a|, gamma = (n + 3) eps / 2, which moves |dW|² by less
+        than 4 gamma |a| times ``slopes`` and 4 gamma² |a|². And a record that is scaled before it is mapped rounds in
         proportion to |a|, not to |dW|: 4 eps |a| are added to the root.
 
         Args:
@@ -132,10 +133,12 @@ class Projection:
         mean = sums / number
         off, bent = along * self.kappa, 2.0 - self.kappa * self.square
         removed = number * mean * mean + off * (along * bent - 2.0 * mean * self.total)
-        slopes = xp.sqrt(((off * bent) ** 2 * self.square + number * mean * mean).sum(axis=1))
+        off_centre = xp.abs(off * self.total) / number**0.5  # 0, but for the rounding of u
+        steep = xp.abs(off * bent) * xp.sqrt(self.square) + number**0.5 * xp.abs(mean) + off_centre
+        slopes = xp.sqrt((steep * steep).sum(axis=1))
         gamma = (rows.shape[4] + 3) * eps / 2.0
         length = xp.sqrt(lengths)
-        room = 3.0 * gamma * slopes * length + (3.0 * gamma * gamma + number * 2.0**-50) * lengths
+        room = 4.0 * gamma * slopes * length + (4.0 * gamma * gamma + number * 2.0**-50) * lengths
         return (xp.sqrt(lengths - removed.sum(axis=1) + room) + 4.0 * eps * length) ** 2
 
     def apply(self, sums: Array) -> None:

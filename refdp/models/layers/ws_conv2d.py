@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from refdp import validate
-from refdp.backend import Array
+from refdp.backend import Array, on_host
 from refdp.errors import RefDPError
 from refdp.models.layers import weight_standardisation as ws
 from refdp.models.layers.base import Layer
@@ -68,8 +68,8 @@ class WsConv2d(Layer):
     def prepared(self, xp: Any, params: dict[str, Array]) -> dict[str, Any]:
         weight = params["weight"].reshape(self.out_channels, self.plain.fan_in)
         used = ws.scaled(xp, weight, params["gain"]) if self.has_gain else ws.unbiased(xp, weight)
-        projection = None if self.has_gain or self.plain.bias else ws.Projection(xp, used)
-        return params | {"used": used, "projection": projection}
+        plain = self.has_gain or self.plain.bias or not on_host(xp)  # ``doubtful`` must be looked at
+        return params | {"used": used, "projection": None if plain else ws.Projection(xp, used)}
 
     def forward(self, xp: Any, params: dict[str, Any], x: Array) -> tuple[Array, Any]:
         ready = params if "used" in params else self.prepared(xp, params)
@@ -126,8 +126,10 @@ class WsConv2d(Layer):
                 raw.finish(sums)
             projection.apply(sums["weight"].reshape(self.out_channels, self.plain.fan_in))
 
-        squares = projection.squared_norms(xp, values, order, raw.squares["weight"])
-        return dx, raw._replace(squares={"weight": squares}, finish=finish)
+        lengths = raw.squares["weight"]
+        squares = projection.squared_norms(xp, values, order, lengths)
+        doubtful = squares * ws.MOST_TAKEN**2 < lengths
+        return dx, Held({"weight": squares}, raw.weigh, finish, doubtful)
 
     def squared_norms(self, xp: Any, params: dict[str, Array], cache: Any, dy: Array) -> dict[str, Array]:
         """From norms and inner products of dV_b; see ``ws.squared_norms``."""
@@ -153,15 +155,17 @@ class WsConv2d(Layer):
         usable: Array | None,
         out: dict[str, Array],
     ) -> None:
-        """The weighted sum of dV_b, mapped back once."""
+        """The weighted sum of dV_b, mapped back once, in float64."""
         cache, used = cache
+        double = ws.Standardised(*(values.astype(xp.float64) for values in used))
+        total = self.plain.ghost_sum(xp, cache, dy, weights["weight"], usable)[None]
+        ws.pull_back(xp, double, total)
+        out["weight"][...] = total.reshape(out["weight"].shape)
         if self.has_gain:  # its gradient comes from dV as well, but may have a weight of its own
-            for_gain = {name: xp.empty_like(values) for name, values in out.items() if name != "gain"}
-            own = weights | {"weight": weights["gain"]}
-            self.plain.weighted_gradients(xp, params, cache, dy, own, usable, for_gain)
-            self._pull_back(xp, used, _one(for_gain | {"gain": out["gain"]}))
-        self.plain.weighted_gradients(xp, params, cache, dy, weights, usable, out)
-        self._pull_back(xp, used, _one({name: values for name, values in out.items() if name != "gain"}))
+            total = self.plain.ghost_sum(xp, cache, dy, weights["gain"], usable)[None]
+            out["gain"][...] = ws.pull_back(xp, double, total)[0] * double.reciprocal
+        if self.plain.bias:
+            self.plain.weigh_bias(xp, dy, weights["bias"], usable, out["bias"])
 
     @staticmethod
     def _as_used(params: dict[str, Array], used: ws.Standardised) -> dict[str, Array]:
@@ -172,10 +176,5 @@ class WsConv2d(Layer):
         batch = out["weight"].shape[0]
         gradients = out["weight"].reshape(batch, self.out_channels, self.plain.fan_in)
         along = ws.pull_back(xp, used, gradients)
-        if "gain" in out:
+        if self.has_gain:
             xp.multiply(along, used.reciprocal, out=out["gain"])
-
-
-def _one(arrays: dict[str, Array]) -> dict[str, Array]:
-    """Arrays of parameters as gradients of a batch of one."""
-    return {name: values[None] for name, values in arrays.items()}
