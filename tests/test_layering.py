@@ -12,7 +12,18 @@ import pytest
 import refdp
 
 ROOT = Path(refdp.__file__).parent
-LEAVES = {"errors", "validate", "registry", "backend", "rng", "files", "figures", "norms", "processes", "schema"}
+LEAVES = {
+    "errors",
+    "validate",
+    "registry",
+    "backend",
+    "rng",
+    "files",
+    "figures",
+    "norms",
+    "processes",
+    "schema",
+}
 STAGES = {"data", "samplers", "models", "gradients", "clippers", "noise", "optimizers"}
 ALLOWED = {
     "accounting": set(),

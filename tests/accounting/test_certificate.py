@@ -162,7 +162,7 @@ LEDGERS = {
     "quantile": Ledger("add-remove", (QuantileEvent(1.2, P, 500, count_noise=10.0),)),
     "schedule": Ledger(
         "add-remove",
-        (GaussianEvent(Schedule("cosine", 40, 2.0, {"amplitude": 0.5}), Sampling("poisson", rate=0.2), 40),),
+        (GaussianEvent(Schedule("cosine", 12, 2.0, {"amplitude": 0.5}), Sampling("poisson", rate=0.2), 12),),
     ),
     "many steps": Ledger("add-remove", (GaussianEvent(300.0, Sampling("poisson", rate=0.001), 10**9),)),
     "epsilon 0": _poisson(0.5, 1e6, 100),

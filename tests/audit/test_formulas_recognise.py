@@ -17,11 +17,11 @@ S0 = Setting(0.2385, 256 / 60000, 1170, 1e-5)
 
 
 def test_a_formulas_own_number_is_recognised_and_a_true_one_is_unknown() -> None:
-    tally, true_values = checks.recognition(120, seed=1)
-    assert true_values >= 600
+    tally, true_values = checks.recognition(60, seed=1)
+    assert true_values >= 300
     tried = {name: sum(counts) for name, counts in tally.items()}
-    assert sum(count >= 100 for count in tried.values()) >= 20
-    assert min(tried.values()) >= 20
+    assert sum(count >= 50 for count in tried.values()) >= 20
+    assert min(tried.values()) >= 10
     assert sum(first for first, _ in tally.values()) > 0.8 * sum(tried.values())
 
 

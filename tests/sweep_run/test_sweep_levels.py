@@ -194,11 +194,11 @@ def test_a_rule_that_is_another_up_to_some_noise_only_keeps_its_target() -> None
     """quantile's default count noise is B / 20 at small multipliers, as count_noise=10 is throughout; not above."""
     rules = ["quantile", "quantile:count_noise=10"]
     for order in (rules, rules[::-1]):
-        _, runs, bounds = solve(order, target_epsilons=[0.4], batch_size=200, epochs=2)
+        _, runs, bounds = solve(order, target_epsilons=[0.6], batch_size=200, epochs=5)
         for config in runs:
             if config.clipping is not None:
                 upper = bounds[config.clipping, config.clip_norm, config.noise_multiplier].upper
-                assert 0.39 < upper <= 0.4, config.clipping
+                assert 0.585 < upper <= 0.6, config.clipping
 
 
 def test_a_run_above_its_target_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
