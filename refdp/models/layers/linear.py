@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from refdp import validate
-from refdp.backend import Array, outer_products
+from refdp.backend import Array, on_host, outer_products
 from refdp.errors import RefDPError
 from refdp.models.layers.base import Layer, uniform_fan_in
 from refdp.models.layers.held import keep
@@ -72,9 +72,14 @@ class Linear(Layer):
     ) -> None:
         """Σ_b w_b dy_b ⊗ x_b as one product of (w_b 2^k dy_b) and (2^-k x_b), 2^k about |x_b|.
 
-        w_b dy_b alone may be so small that it is rounded up by a lot, and a large x_b makes it matter again.
+        w_b dy_b alone may be so small that it is rounded up by a lot, and a large x_b makes it matter again; up to
+        |x_b| = 1e6 it cannot, for no bound is below 1e-30, and the factors are taken as they are.
         """
         x, dy = keep(xp, cache, usable), keep(xp, dy, usable)
+        xp.matmul(weights["bias"], dy, out=out["bias"])
+        if on_host(xp) and x.size and max(x.max(), -x.min()) * self.in_features**0.5 <= 1e6:
+            xp.matmul((dy * weights["weight"][:, None]).T, x, out=out["weight"])
+            return
         power = xp.clip(xp.frexp(xp.sqrt(squared_rows(xp, x)))[1], -120, 120)
         exact = xp.ldexp(weights["weight"].astype(xp.float64), power)
         largest = (
@@ -83,4 +88,3 @@ class Linear(Layer):
         factors = rounded_down(xp, xp.minimum(exact, largest), dy.dtype)
         shrunk = x * xp.ldexp(xp.ones(x.shape[0], dtype=x.dtype), -power)[:, None]
         xp.matmul((dy * factors[:, None]).T, shrunk, out=out["weight"])
-        xp.matmul(weights["bias"], dy, out=out["bias"])
