@@ -81,7 +81,7 @@ def main() -> None:
     names = ["flat", "flat again", *(name for name in clippers.names() if name != "flat")]
     runs = {name: trainer(name.split()[0], options.rounds + 2, options.workers) for name in names}
     for run in runs.values():
-        run._own = runs["flat"]._own
+        run._space = runs["flat"]._space
     seconds = np.empty((options.rounds + 2, len(names)))
     order = np.random.default_rng(1)
     with threadpool_limits(1, user_api="blas"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -74,7 +73,7 @@ class Chunks:
         self._drawn: tuple[int, np.ndarray] | None = None
         self._finish: Callable[[Array], Array] | None = None  # puts a sum of chunks' sums right
         self._prepared: Any = None  # the weights, as the network likes them, while a batch is summed
-        self._own = threading.local()  # each worker's buffer of gradients
+        self._space: list[Array] = []  # for gradients, once there are any
 
     @property
     def context(self) -> ClipContext:
@@ -93,13 +92,13 @@ class Chunks:
         return [self.data.prepare(backend.xp, view) for view in seen]
 
     def _buffers(self, rows: int) -> list[Array]:
-        """This worker's own space for gradients [rows, D]: one, or two where gradients are averaged."""
-        if not hasattr(self._own, "buffers"):
+        """This process's space for gradients [rows, D]: one, or two where gradients are averaged."""
+        if not self._space:
             views = 1 if self.plan.augmentation is None else self.plan.augmentation.views
             count = 1 if views == 1 and self.plan.iterates is None else 2
             shape = (self.chunk, self.plan.network.size)
-            self._own.buffers = [self.backend.xp.empty(shape, dtype=self.dtype) for _ in range(count)]
-        return [buffer[:rows] for buffer in self._own.buffers]
+            self._space += [self.backend.xp.empty(shape, dtype=self.dtype) for _ in range(count)]
+        return [buffer[:rows] for buffer in self._space]
 
     def _chunk_sum(self, indices: np.ndarray) -> tuple[Array, Array, Array]:
         """One chunk: its summed (clipped) gradient [D], its losses [b], and an adaptive rule's counts [L].

@@ -173,7 +173,7 @@ class Network:
         Shapes as above, -> losses [B], and norms by tensor.
 
         Args:
-            mode: ``ghost`` or ``hybrid``: see ``layers.base.MODES``.
+            mode: ``ghost``, where no layer makes gradients, or ``hybrid``, where each takes the way cheaper for it.
             out: [B, D], where there is room already for what ``hybrid`` makes; in use until the weighted sum is taken.
         """
         prepared = self.prepare(xp, theta)

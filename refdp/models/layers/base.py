@@ -16,10 +16,6 @@ import numpy as np
 from refdp.backend import Array
 from refdp.models.layers.held import Held, of_rows
 
-MODES = ("explicit", "ghost", "hybrid")
-"""How per-sample gradients are clipped. ``explicit``: all of them are made, [B, D]. ``ghost``: none is; every layer
-gives norms, and then the weighted sum. ``hybrid``: each layer the way that is cheaper for it."""
-
 
 class Layer(ABC):
     """One step of a network: y = f(x, params), applied to each sample of a batch on its own.

@@ -50,7 +50,12 @@ class WsConv2d(Layer):
     @property
     def spared(self) -> int:
         """Gradients that are mapped back as a sum only."""
-        return 0 if self.has_gain or self.plain.bias else self.out_channels * self.plain.fan_in
+        return self.out_channels * self.plain.fan_in if self._projects else 0
+
+    @property
+    def _projects(self) -> bool:
+        """Whether ``ws.Projection`` is this layer's map: that of ``unbiased``, of filters alone."""
+        return not (self.has_gain or self.plain.bias)
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         return self.plain.parameter_shapes() | ({"gain": (self.out_channels,)} if self.has_gain else {})
@@ -68,8 +73,8 @@ class WsConv2d(Layer):
     def prepared(self, xp: Any, params: dict[str, Array]) -> dict[str, Any]:
         weight = params["weight"].reshape(self.out_channels, self.plain.fan_in)
         used = ws.scaled(xp, weight, params["gain"]) if self.has_gain else ws.unbiased(xp, weight)
-        plain = self.has_gain or self.plain.bias or not on_host(xp)  # ``doubtful`` must be looked at
-        return params | {"used": used, "projection": None if plain else ws.Projection(xp, used)}
+        pays = self._projects and on_host(xp)  # ``doubtful`` must be looked at
+        return params | {"used": used, "projection": ws.Projection(xp, used) if pays else None}
 
     def forward(self, xp: Any, params: dict[str, Any], x: Array) -> tuple[Array, Any]:
         ready = params if "used" in params else self.prepared(xp, params)
