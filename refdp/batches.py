@@ -149,7 +149,7 @@ class Batches(Chunks):
             self._drawn = self.step, drawn
         self._prepared = self.plan.network.prepare(xp, self.theta)
         try:
-            for chunk in np.array_split(indices, -(-len(indices) // self.chunk)) if len(indices) else []:
+            for chunk in self._cut(indices):
                 part, losses, counted = self._chunk_sum(chunk)
                 if self._finish is None:
                     total += part
@@ -164,6 +164,11 @@ class Batches(Chunks):
         finally:
             self._prepared = self._finish = None
         return total, counts, loss
+
+    def _cut(self, indices: np.ndarray) -> list[np.ndarray]:
+        """As few chunks as hold these records, of like sizes; none of no records."""
+        chunks = -(-len(indices) // self.chunk)
+        return np.array_split(indices, chunks) if chunks > 1 else [indices] * chunks
 
     def _part_hits(self, split: Split, part: slice, weights: Array) -> int:
         """How many of these records are predicted right, by this process."""

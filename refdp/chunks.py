@@ -145,8 +145,7 @@ class Chunks:
         )
         if held.doubtful is not None and bool(held.doubtful.any()):
             return self._explicit_sum([x], labels)
-        squares, context = held.squares(xp), self.context
-        norms = xp.sqrt(squares if clipper.per_group else squares.sum(axis=1, keepdims=True))
+        context, norms = self.context, xp.sqrt(held.squares(xp, clipper.per_group))
         norms, usable, dropped = checked_norms(backend, norms, self.dtype)
         self._finish = held.finish
         scales = rounded_scales(backend, clipper, norms, context, self.dtype)

@@ -112,7 +112,7 @@ class Trainer(Batches):
         """Standard deviation of the noise at noise multiplier 1: a number, or one for each coordinate [D]."""
         assert self.plan.clipper is not None
         scales = self.plan.clipper.noise_scales(self.context)
-        if (scales == scales[0]).all():
+        if len(scales) == 1 or (scales == scales[0]).all():
             return float(scales[0])
         return self.backend.asarray(np.repeat(scales, self.plan.sizes))
 

@@ -7,6 +7,7 @@ so only the plan can say what was released: its ledger is what every epsilon of 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,14 +88,14 @@ class Plan:
         """Number of steps."""
         return self.schedule.steps
 
-    @property
+    @functools.cached_property
     def groups(self) -> list[slice]:
         """The parts of the gradient that have a norm, a scale and a noise of their own."""
         if self.clipper is not None and self.clipper.per_group:
             return [place for place, _ in self.network.parameters.values()]
         return [slice(0, self.network.size)]
 
-    @property
+    @functools.cached_property
     def sizes(self) -> tuple[int, ...]:
         """Number of parameters of each group."""
         return tuple(group.stop - group.start for group in self.groups)

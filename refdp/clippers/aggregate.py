@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from refdp.clippers.base import ClipContext, Clipper
 from refdp.norms import rounded_down, squared_rows
 
 
+@functools.cache
 def rounding_margin(dtype: Any) -> float:
     """Relative room that keeps a scaled gradient's float64 norm at or below its bound.
 

@@ -17,12 +17,16 @@ def cross_entropy(xp: Any, logits: Array, labels: Array) -> tuple[Array, Array]:
     Shapes: logits [B, K], labels [B] int64 -> losses [B], dlogits [B, K]. The largest logit is subtracted
     first, so nothing overflows. Labels must be in [0, K); the data layer has checked that.
     """
-    shifted = logits - logits.max(axis=1, keepdims=True)
+    shifted = logits - _over_classes(xp, logits).max(axis=0)[:, None]
     exponentials = xp.exp(shifted)
-    total = exponentials.sum(axis=1, keepdims=True)
-    chosen = xp.take_along_axis(shifted, labels[:, None], axis=1)
-    losses = (xp.log(total) - chosen)[:, 0]
-
-    one_hot = labels[:, None] == xp.arange(logits.shape[1])
-    dlogits = exponentials / total - one_hot
+    total = _over_classes(xp, exponentials).sum(axis=0)[:, None]
+    own = xp.arange(logits.shape[0]), labels
+    losses = xp.log(total[:, 0]) - shifted[own]
+    dlogits = exponentials / total
+    dlogits[own] -= 1
     return losses, xp.where(xp.abs(dlogits) < SMALLEST, 0.0, dlogits)
+
+
+def _over_classes(xp: Any, values: Array) -> Array:
+    """values [B, K] as [K, B]: numpy reduces a long first axis several times faster than a short last one."""
+    return xp.ascontiguousarray(values.T)

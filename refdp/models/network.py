@@ -7,7 +7,9 @@ that matrix.
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -41,9 +43,10 @@ class HeldGradients:
     def __init__(self, network: Network, held: Held) -> None:
         self._network, self._held = network, held
 
-    def squares(self, xp: Any) -> Array:
-        """|d loss_b / d tensor|^2, float64 [B, P], tensors in the order of ``Network.parameters``."""
-        return xp.stack([self._held.squares[name] for name in self._network.parameters], axis=1)
+    def squares(self, xp: Any, by_tensor: bool = True) -> Array:
+        """|d loss_b / d tensor|^2, float64 [B, P] in the order of ``Network.parameters``; or of all, [B, 1]."""
+        squares = [self._held.squares[name] for name in self._network.parameters]
+        return xp.stack(squares, axis=1) if by_tensor else functools.reduce(operator.add, squares)[:, None]
 
     @property
     def doubtful(self) -> Array | None:
@@ -96,16 +99,18 @@ class Network:
         self.input_shape = tuple(input_shape)
         self.num_classes = num_classes
         self.parameters: dict[str, Parameter] = {}
+        self._places: dict[str, dict[str, Parameter]] = {}  # the same by layer
         self.size = 0
         shape = self.input_shape
         for layer_name, layer in self.layers:
             shape = layer.output_shape(shape)
+            places = self._places.setdefault(layer_name, {})
             for key, parameter_shape in layer.parameter_shapes().items():
                 name = f"{layer_name}.{key}"
                 if name in self.parameters:
                     raise RefDPError(f"layers: {layer_name!r} names two layers; each needs a name of its own")
                 end = self.size + math.prod(parameter_shape)
-                self.parameters[name] = Parameter(slice(self.size, end), parameter_shape)
+                self.parameters[name] = places[key] = Parameter(slice(self.size, end), parameter_shape)
                 self.size = end
         if shape != (num_classes,):
             raise RefDPError(
@@ -135,7 +140,7 @@ class Network:
             return theta
         if theta.shape != (self.size,):
             raise RefDPError(f"theta.shape = {theta.shape}: this network has ({self.size},) parameters")
-        views = [layer.prepared(xp, self._parameter_views(name, layer, theta)) for name, layer in self.layers]
+        views = [layer.prepared(xp, self._parameter_views(name, theta)) for name, layer in self.layers]
         return Prepared(theta, views)
 
     def logits(self, xp: Any, theta: Array | Prepared, x: Array) -> Array:
@@ -161,7 +166,7 @@ class Network:
         losses, dy = loss.cross_entropy(xp, logits, labels)
         for index in range(len(self.layers) - 1, self._first - 1, -1):
             name, layer = self.layers[index]
-            rows = self._gradient_views(name, layer, out)
+            rows = self._gradient_views(name, out)
             dy = layer.backward(xp, prepared.params[index], caches.pop(), dy, rows, index > self._first)
         return losses
 
@@ -184,7 +189,7 @@ class Network:
             out = xp.empty((x.shape[0], self.size), dtype=losses.dtype)
         for index in range(len(self.layers) - 1, self._first - 1, -1):
             name, layer = self.layers[index]
-            rows = self._gradient_views(name, layer, out) if mode == "hybrid" else None
+            rows = None if mode == "ghost" or layer.ghost else self._gradient_views(name, out)
             dy, part = layer.held(xp, prepared.params[index], caches.pop(), dy, index > self._first, rows)
             parts.append((name, part))
         return losses, HeldGradients(self, merged(parts))
@@ -213,18 +218,11 @@ class Network:
             del cache
         return x, caches
 
-    def _parameter_views(self, layer_name: str, layer: Layer, theta: Array) -> dict[str, Array]:
+    def _parameter_views(self, layer_name: str, theta: Array) -> dict[str, Array]:
         """The parameters of one layer as views of theta [D]."""
-        views = {}
-        for key in layer.parameter_shapes():
-            where, shape = self.parameters[f"{layer_name}.{key}"]
-            views[key] = theta[where].reshape(shape)
-        return views
+        return {key: theta[where].reshape(shape) for key, (where, shape) in self._places[layer_name].items()}
 
-    def _gradient_views(self, layer_name: str, layer: Layer, out: Array) -> dict[str, Array]:
+    def _gradient_views(self, layer_name: str, out: Array) -> dict[str, Array]:
         """The same for gradients: views of out [B, D], each of shape [B, *shape]."""
-        views = {}
-        for key in layer.parameter_shapes():
-            where, shape = self.parameters[f"{layer_name}.{key}"]
-            views[key] = out[:, where].reshape(out.shape[0], *shape)
-        return views
+        places = self._places[layer_name].items()
+        return {key: out[:, where].reshape(out.shape[0], *shape) for key, (where, shape) in places}

@@ -44,7 +44,9 @@ class Linear(Layer):
         return (self.out_features,)
 
     def forward(self, xp: Any, params: dict[str, Array], x: Array) -> tuple[Array, Array]:
-        return x @ params["weight"].T + params["bias"], x
+        y = x @ params["weight"].T
+        y += params["bias"]
+        return y, x
 
     def input_gradient(self, xp: Any, params: dict[str, Array], cache: Array, dy: Array) -> Array:
         return dy @ params["weight"]
