@@ -6,7 +6,9 @@ cupy is imported only when its backend is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,10 +29,11 @@ class Backend:
         xp: the array module.
         asarray: host array -> array of this backend (copied to the device where there is one).
         to_host: array of this backend -> numpy array.
-        normal: (SeedSequence, size, dtype) -> that many standard normal draws of this backend; the same
-            seed gives the same draws on the same backend.
+        normal: (SeedSequence, size, dtype) -> that many standard normal draws, the same for the same seed on
+            every backend: they are made on the host.
         reads_are_free: whether looking at a value on the host costs nothing. False on a GPU, where it
             waits for the device.
+        memory_bytes: of the device, whoever uses it; None on the host.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Backend:
     to_host: Callable[[Array], np.ndarray]
     normal: Callable[[np.random.SeedSequence, int, Any], Array]
     reads_are_free: bool = True
+    memory_bytes: int | None = None
 
 
 def _numpy_normal(seed: np.random.SeedSequence, size: int, dtype: Any) -> np.ndarray:
@@ -58,13 +62,64 @@ def outer_products(xp: Any, a: Array, b: Array, out: Array) -> None:
         xp.multiply(a[:, :, None], b[:, None, :], out=out)
 
 
+def fused(formula: Callable[..., Array]) -> Callable[..., Array]:
+    """(xp, *arrays) -> array as one kernel, on a device; on the host the formula runs as it stands.
+
+    Fit for it: operators, ``astype`` and elementwise functions of xp on arrays that broadcast, and at the end, if at
+    all, ``xp.sum`` over one axis. cupy.fuse traces the formula once for each combination of types and ranks, with
+    variables that have neither shape nor index.
+    """
+
+    @functools.cache
+    def kernel(xp: Any) -> Callable[..., Array]:
+        made: Callable[..., Array] = xp.fuse(kernel_name=formula.__name__)(functools.partial(formula, xp))
+        return made
+
+    @functools.wraps(formula)
+    def run(xp: Any, *arrays: Array) -> Array:
+        return formula(xp, *arrays) if xp is np else kernel(xp)(*arrays)
+
+    return run
+
+
+def at_a_time(xp: Any, cached: int) -> int:
+    """How many numbers to work on before the next: ``cached`` on the host, where they stay in cache between passes; a
+    quarter or half of a gigabyte on a device, where each piece costs a launch of every kernel."""
+    return cached if on_host(xp) else 2**26
+
+
+_TF32 = ("CUPY_TF32", "NVIDIA_TF32_OVERRIDE")
+
+
+def single_precision_is_kept(
+    xp: Any, to_host: Callable[[Array], np.ndarray], environment: Mapping[str, str]
+) -> bool:
+    """Whether float32 matrix products are float32's, and not TF32's, which rounds factors to 11 bits.
+
+    Rounding margins of clipping rules are float32's: in TF32, what is added to the sum could be above its bound.
+    cupy takes TF32 where CUPY_TF32 asks for it, cuBLAS where NVIDIA_TF32_OVERRIDE does; a probe sees what else may have
+    been set.
+    """
+    if any(environment.get(name, "0").strip() not in ("", "0") for name in _TF32):
+        return False
+    matrices = xp.full((2, 64, 64), 1.0 + 2.0**-12, dtype=xp.float32)
+    identity = xp.eye(64, dtype=xp.float32)
+    found = [xp.matmul(matrices[0], identity), xp.matmul(matrices, xp.stack([identity, identity]))[0]]
+    return all(bool((to_host(product) == np.float32(1.0 + 2.0**-12)).all()) for product in found)
+
+
 def numpy_backend() -> Backend:
     """The reference backend."""
     return Backend("numpy", np, np.ascontiguousarray, np.asarray, _numpy_normal)
 
 
 def cupy_backend() -> Backend:
-    """CUDA through cupy. Raises MissingExtraError without cupy, RefDPError without a usable device."""
+    """CUDA through cupy. Raises MissingExtraError without cupy, RefDPError without a usable device.
+
+    Noise is drawn on the host, while the device is at work. cupy's own generators keep 32 bits of a seed (14.2,
+    ``cupy/random/_bit_generator.pyx``): whoever tries 2^32 of them could take a step's noise off, and of 10,000 steps
+    two would have the same noise with probability 1 %.
+    """
     try:
         import cupy
     except ImportError as error:
@@ -73,17 +128,23 @@ def cupy_backend() -> Backend:
         ) from error
     try:
         cupy.cuda.runtime.getDeviceCount()
-        cupy.zeros(1)
+        exact = single_precision_is_kept(cupy, cupy.asnumpy, os.environ)
     except Exception as error:
         reason = str(error).splitlines()[0]
         raise RefDPError(f"backend = 'cupy': no usable CUDA device ({reason}); use numpy") from error
+    if not exact:
+        raise RefDPError(
+            "backend = 'cupy': float32 products would be rounded to TF32, and clipped gradients could leave their "
+            f"bound; unset {' and '.join(_TF32)}"
+        )
 
     def normal(seed: np.random.SeedSequence, size: int, dtype: Any) -> Array:
-        state = int.from_bytes(seed.generate_state(2, np.uint32).tobytes(), "little")
-        generator = cupy.random.Generator(cupy.random.Philox4x3210(state))
-        return generator.standard_normal(size, dtype=dtype)
+        return cupy.asarray(_numpy_normal(seed, size, dtype))
 
-    return Backend("cupy", cupy, cupy.asarray, cupy.asnumpy, normal, reads_are_free=False)
+    memory = int(cupy.cuda.runtime.memGetInfo()[1])
+    return Backend(
+        "cupy", cupy, cupy.asarray, cupy.asnumpy, normal, reads_are_free=False, memory_bytes=memory
+    )
 
 
 _BACKENDS = {"numpy": numpy_backend, "cupy": cupy_backend}

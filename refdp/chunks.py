@@ -27,7 +27,8 @@ from refdp.validate import whole
 def _chunk(backend: Backend, row: int) -> int:
     """Records at a time, given the bytes of a gradient: measured, see docs/benchmarks.md."""
     if not backend.reads_are_free:
-        return min(max(2**30 // row, 12), 4096)
+        # gradients in an eighth: of all, not of what is free, so that a run's chunks are the same again
+        return min(max((backend.memory_bytes or 2**33) // 8 // row, 12), 4096)
     room = 9 * 2**19 if row < 2**20 else 13 * 2**20  # of large models, activations fill the cache
     return min(max(room // row, 4), 4096)
 

@@ -47,7 +47,7 @@ class Trainer(Batches):
         backend: where arrays live.
         streams: random streams; their root is secret.
         physical_batch_size: records of a chunk; by default what keeps a chunk's gradients in cache on the host, and
-            in a gigabyte on a device.
+            in an eighth of its memory on a device.
         dtype: type of weights and gradients.
         watch_private: keep the un-noised training loss of each step (never released by default).
         workers: processes that share a batch (see ``processes``); by default one a core on the host and one on a

@@ -7,6 +7,8 @@
 * nothing turns it into numpy behind your back: ``np.sum(a)``, ``np.asarray(a)``, ``float(a)``, ``if a:``,
   ``for x in a`` and ``a.item()`` all raise. Reading values on the host takes ``backend.to_host``, which counts
   in ``backend.xp.reads``;
+* what ``xp.fuse`` makes into one kernel sees no shapes, indices or methods but ``astype`` (as in cupy's fusion);
+  ``backend.xp.kernels`` counts its calls by name;
 * reductions and single elements are 0-d arrays, not scalars;
 * the namespace has only functions that cupy has, without the arguments that cupy lacks.
 
@@ -15,6 +17,7 @@ Usage: ``backend = strict_backend(); xp = backend.xp; a = backend.asarray(np.one
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -52,6 +55,14 @@ BINARY = "add sub mul truediv floordiv mod pow matmul and or xor lt le gt ge eq 
 
 NOT_IN_CUPY = {"einsum": {"out", "order", "casting"}, "copyto": set()}
 NOT_IN_CUPY_BY_DEFAULT = {"where", "initial", "subok", "order", "like", "device"}
+FUSIBLE = """abs add copysign divide exp expm1 greater isfinite less log log1p maximum minimum multiply negative
+    sqrt square subtract sum tanh where""".split()
+_fusing = False
+
+
+def _not_while_fusing(what: str) -> None:
+    if _fusing:
+        raise TypeError(f"{what}: cupy.fuse cannot make that part of a kernel")
 
 
 class StrictArray:
@@ -67,16 +78,20 @@ class StrictArray:
         return f"StrictArray(shape={self._data.shape}, dtype={self._data.dtype})"  # values stay on the device
 
     def __len__(self) -> int:
+        _not_while_fusing("len")
         return len(self._data)
 
     @property
     def T(self) -> StrictArray:
+        _not_while_fusing("T")
         return StrictArray(self._data.T)
 
     def __getitem__(self, key: Any) -> StrictArray:
+        _not_while_fusing("an index")
         return _wrap(self._data[_index(key)])
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        _not_while_fusing("an index")
         self._data[_index(key)] = _unwrap(value)
 
     def fill(self, value: Any) -> None:
@@ -117,13 +132,20 @@ def _in_place(name: str) -> Callable[[StrictArray, Any], StrictArray]:
 
 def _method(name: str) -> Callable[..., Any]:
     def call(self: StrictArray, *args: Any, **kwargs: Any) -> Any:
+        if name != "astype":
+            _not_while_fusing(name)
         return _call(name, getattr(self._data, name), args, kwargs)
 
     return call
 
 
 def _attribute(name: str) -> property:
-    return property(lambda self: getattr(self._data, name))
+    def get(self: StrictArray) -> Any:
+        if name not in ("dtype", "ndim"):
+            _not_while_fusing(name)
+        return getattr(self._data, name)
+
+    return property(get)
 
 
 for _name in BINARY:
@@ -186,10 +208,14 @@ def _call(name: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs
 
 
 class StrictNamespace:
-    """The part of numpy's namespace that cupy has, for StrictArrays. ``reads`` counts explicit host reads."""
+    """The part of numpy's namespace that cupy has, for StrictArrays.
+
+    ``reads`` counts explicit host reads, ``kernels`` the calls of fused formulas.
+    """
 
     def __init__(self) -> None:
         self.reads = 0
+        self.kernels: Counter[str] = Counter()
         as_strided = self._function("as_strided", np.lib.stride_tricks.as_strided)
         self.lib = SimpleNamespace(stride_tricks=SimpleNamespace(as_strided=as_strided))
         self.linalg = SimpleNamespace(norm=self._function("norm", np.linalg.norm))
@@ -199,10 +225,31 @@ class StrictNamespace:
     def _function(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *args, **kwargs: _call(name, function, args, kwargs)
 
+    def fuse(self, kernel_name: str) -> Callable[..., Callable[..., StrictArray]]:
+        """Runs the formula, where nothing but what cupy can make a kernel of works."""
+
+        def decorate(formula: Callable[..., StrictArray]) -> Callable[..., StrictArray]:
+            def call(*arrays: StrictArray) -> StrictArray:
+                global _fusing
+                if not all(isinstance(array, StrictArray) for array in arrays):
+                    raise TypeError(f"{kernel_name}: takes device arrays only")
+                self.kernels[kernel_name] += 1
+                _fusing = True
+                try:
+                    return formula(*arrays)
+                finally:
+                    _fusing = False
+
+            return call
+
+        return decorate
+
     def __getattr__(self, name: str) -> Any:
         if name in CONSTANTS:
             return getattr(np, name)
         if name in FUNCTIONS:
+            if name not in FUSIBLE:
+                _not_while_fusing(name)
             return self._function(name, getattr(np, name))
         raise AttributeError(
             f"xp.{name}: not in the strict namespace (is it in cupy? then add it to the list)"

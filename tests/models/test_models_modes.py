@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from strict_backend import strict_backend
 
 from refdp.models import Network
-from refdp.models.layers import Conv2d, Linear, WsConv2d, conv2d, ghost, held, linear, weight_standardisation
+from refdp.models.layers import Conv2d, Linear, WsConv2d, conv2d, ghost, linear, weight_standardisation
 
 Patch = pytest.MonkeyPatch
 
@@ -157,7 +157,7 @@ def gain_weighted_as_filters(patch: Patch) -> None:
 
 def unusable_by_weight_alone(patch: Patch) -> None:
     """0 times NaN is taken for 0."""
-    for module in (held, linear, conv2d):
+    for module in (linear, conv2d):
         patch.setattr(module, "keep", lambda xp, values, usable: values)
 
 

@@ -18,9 +18,12 @@ def test_models_give_the_same_on_the_strict_backend(spec, batch):
     losses = network.per_sample_gradients(backend.xp, *map(backend.asarray, (theta, x, labels)), out)
     logits = network.logits(backend.xp, backend.asarray(theta), backend.asarray(x))
     assert backend.xp.reads == 0  # nothing waits for the device
-    np.testing.assert_array_equal(backend.to_host(losses), wanted_losses)
-    np.testing.assert_array_equal(backend.to_host(out), wanted)
-    np.testing.assert_array_equal(backend.to_host(logits), network.logits(np, theta, x))
+    wanted_logits = network.logits(np, theta, x)
+    for found, value in ((losses, wanted_losses), (out, wanted), (logits, wanted_logits)):
+        scale = float(
+            np.abs(value).max(initial=0.0)
+        )  # the device sums in another order where that is one kernel
+        np.testing.assert_allclose(backend.to_host(found), value, rtol=1e-5, atol=1e-5 * scale)
     assert backend.xp.reads == 3
 
 

@@ -7,8 +7,7 @@ torch = pytest.importorskip(
     "torch", reason="torch is not installed: the cross-check with PyTorch is left out"
 )
 
-import torch_models  # noqa: E402
-
+from refdp.crosscheck.training.peers.shared import torch_models  # noqa: E402
 from refdp.models import models  # noqa: E402
 
 

@@ -93,9 +93,9 @@ def test_a_file_of_ours_is_what_the_format_says(tmp_path):
 @pytest.mark.parametrize("name", ["cifar10net", "resnet20", "wrn-16-4"])
 def test_a_pytorch_state_dict_loads(name, tmp_path):
     torch = pytest.importorskip("torch", reason="torch is not installed: no state dict to load")
-    import torch_models
     from safetensors.torch import save_file
 
+    from refdp.crosscheck.training.peers.shared import torch_models
     from refdp.models import models
 
     build, input_shape, classes, _ = torch_models.MODELS[name]

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from refdp.backend import Array
+from refdp.backend import Array, at_a_time
 
-_GRAM = 2**20  # numbers of a Gram matrix at a time
+_GRAM = 2**20  # numbers of a Gram matrix at a time, on the host
 
 
 class Products(NamedTuple):
@@ -39,7 +39,8 @@ def products(xp: Any, cut: Array, rows: Array, along: Sequence[Array]) -> Produc
     batch, positions, filters = rows.shape
     squares = xp.empty((batch, filters), dtype=xp.float64)
     inner = [xp.empty_like(squares) for _ in along]
-    height, wide = max(1, _GRAM // positions**2), max(1, _GRAM // positions)
+    numbers = at_a_time(xp, _GRAM)
+    height, wide = max(1, numbers // positions**2), max(1, numbers // positions)
     for start in range(0, batch, height):
         part = slice(start, start + height)
         x, y = cut[part].astype(xp.float64), rows[part].astype(xp.float64)

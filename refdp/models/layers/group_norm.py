@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from refdp import validate
-from refdp.backend import Array
+from refdp.backend import Array, fused, on_host
 from refdp.errors import RefDPError
 from refdp.models.layers import windows
 from refdp.models.layers.base import Layer
@@ -70,8 +70,8 @@ class GroupNorm(Layer):
         centred = rows - self._tiled(xp, self._over_group(xp, _sum(xp, rows, channels)) / number, width)
         variance = self._over_group(xp, _inner(xp, centred, centred, channels)) / number
         reciprocal = 1 / xp.sqrt(variance + EPS)
-        y = centred * self._tiled(xp, reciprocal * params["weight"], width)
-        y += self._tiled(xp, params["bias"][None], width)
+        scale, offset = reciprocal * params["weight"], params["bias"][None]
+        y = _normalised(xp, centred, self._tiled(xp, scale, width), self._tiled(xp, offset, width))
         return y.reshape(x.shape), (centred, reciprocal)
 
     def per_sample_gradients(self, xp: Any, cache: Any, dy: Array, out: dict[str, Array]) -> None:
@@ -107,9 +107,9 @@ class GroupNorm(Layer):
         number, weight = height * width * channels // self.groups, params["weight"]
         mean = self._over_group(xp, own["bias"] * weight) / number
         along = self._over_group(xp, own["weight"] * weight) / number
-        dx = dy.reshape(centred.shape) * self._tiled(xp, reciprocal * weight, width)
-        dx -= centred * self._tiled(xp, along * reciprocal * reciprocal, width)
-        dx -= self._tiled(xp, mean * reciprocal, width)
+        factors = reciprocal * weight, along * reciprocal * reciprocal, mean * reciprocal
+        tiled = (self._tiled(xp, values, width) for values in factors)
+        dx = _group_norm_backward(xp, dy.reshape(centred.shape), centred, *tiled)
         return dx.reshape(dy.shape)
 
     def _over_group(self, xp: Any, values: Array) -> Array:
@@ -124,6 +124,28 @@ class GroupNorm(Layer):
         return xp.tile(values, (1, width))[:, None, :]
 
 
+@fused
+def _normalised(xp: Any, centred: Array, scale: Array, offset: Array) -> Array:
+    y = centred * scale
+    y += offset
+    return y
+
+
+@fused
+def _group_norm_backward(
+    xp: Any, dy: Array, centred: Array, scale: Array, slope: Array, offset: Array
+) -> Array:
+    dx = dy * scale
+    dx -= centred * slope
+    dx -= offset
+    return dx
+
+
+@fused
+def _products(xp: Any, a: Array, b: Array) -> Array:
+    return xp.sum(a * b, axis=1)
+
+
 def _sum(xp: Any, rows: Array, channels: int) -> Array:
     """Σ over positions of rows [B, H, W * C] -> [B, C], as a product with ones."""
     batch, height, length = rows.shape
@@ -133,6 +155,9 @@ def _sum(xp: Any, rows: Array, channels: int) -> Array:
 
 
 def _inner(xp: Any, a: Array, b: Array, channels: int) -> Array:
-    """Σ over positions of a b -> [B, C]: down the rows first, one long loop each."""
-    sums = xp.einsum("bhr,bhr->br", a, b)
+    """Σ over positions of a b -> [B, C]: down the rows first, one long loop each.
+
+    cupy's einsum would transpose both into copies, and multiply them as a batch of B W C products of two vectors.
+    """
+    sums = xp.einsum("bhr,bhr->br", a, b) if on_host(xp) else _products(xp, a, b)
     return sums.reshape(a.shape[0], a.shape[2] // channels, channels).sum(axis=1)

@@ -40,15 +40,17 @@ class Held(NamedTuple):
 
 
 def of_rows(xp: Any, rows: dict[str, Array]) -> Held:
-    """Per-sample gradients [B, *parameter_shape] by name, held as they are."""
+    """Per-sample gradients [B, *parameter_shape] by name, held as they are, but for unusable ones: ``weigh`` overwrites
+    those with zeros."""
     flat = {
         name: values.reshape(values.shape[0], math.prod(values.shape[1:])) for name, values in rows.items()
     }
 
     def weigh(weights: dict[str, Array], usable: Array | None, out: dict[str, Array]) -> None:
         for name, values in flat.items():
-            kept = keep(xp, values, usable)
-            xp.matmul(weights[name], kept, out=out[name].reshape(values.shape[1]))
+            if usable is not None:
+                xp.copyto(values, xp.zeros_like(values[:1]), where=~usable[:, None])
+            xp.matmul(weights[name], values, out=out[name].reshape(values.shape[1]))
 
     return Held({name: squared_rows(xp, values) for name, values in flat.items()}, weigh)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from refdp.backend import Array
+from refdp.backend import Array, fused
 from refdp.models.layers.base import Layer
 
 
@@ -22,4 +22,9 @@ class Relu(Layer):
 
     def input_gradient(self, xp: Any, params: dict[str, Array], cache: Array, dy: Array) -> Array:
         """dx = dy where y > 0, else 0."""
-        return dy * (cache > 0).astype(dy.dtype)  # a third faster in numpy than with the truth values
+        return _relu_backward(xp, cache, dy)
+
+
+@fused
+def _relu_backward(xp: Any, y: Array, dy: Array) -> Array:
+    return dy * (y > 0).astype(dy.dtype)  # a third faster in numpy than with the truth values

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from refdp.backend import Array
+from refdp.backend import Array, fused
 from refdp.models.layers.base import Layer
 
 
@@ -22,4 +22,9 @@ class Tanh(Layer):
 
     def input_gradient(self, xp: Any, params: dict[str, Array], cache: Array, dy: Array) -> Array:
         """dx = dy (1 - y²)."""
-        return dy * (1 - cache * cache)
+        return _tanh_backward(xp, cache, dy)
+
+
+@fused
+def _tanh_backward(xp: Any, y: Array, dy: Array) -> Array:
+    return dy * (1 - y * y)

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from refdp.backend import Array
+from refdp.backend import Array, at_a_time
 
 EPS = 1e-5
 FLOOR = 1e-4
@@ -68,7 +68,7 @@ def pull_back(xp: Any, used: Standardised, gradients: Array) -> Array:
     rows = xp.ones_like(basis)
     rows[:, 1] = used.slope
     along = xp.empty((number, batch, 1), dtype=gradients.dtype)
-    step = max(1, BLOCK // max(1, batch * size))
+    step = max(1, at_a_time(xp, BLOCK) // max(1, batch * size))
     for start in range(0, number, step):
         filters = slice(start, start + step)
         block = gradients[:, filters]
