@@ -16,6 +16,7 @@ from peer_steps.base import Absent
 from peer_steps.contenders import Contender
 
 _HERE = Path(__file__).resolve().parents[1]
+_MODELS = _HERE.parent / "refdp" / "crosscheck" / "training" / "peers" / "shared"
 _THREADS = ("OMP_", "KMP_", "GOMP_", "MKL_", "OPENBLAS_", "XLA_", "JAX_", "PYTORCH_")
 
 
@@ -29,7 +30,7 @@ class Client:
     def __init__(self, contender: Contender, interpreter: str) -> None:
         """Returns when the interpreter has imported its libraries; raises Absent where it cannot."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_THREADS)}
-        paths = [str(_HERE.parent), str(_HERE.parent / "tests" / "models")]
+        paths = [str(_HERE.parent), str(_MODELS)]
         environment = {
             **kept,
             "PYTHONPATH": os.pathsep.join(paths),

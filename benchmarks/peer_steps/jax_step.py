@@ -6,13 +6,13 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import jax_models  # refdp/crosscheck/training/peers/shared
 import numpy as np
 from jax import Array
+from jax_models import Weights
 
-from peer_steps import jax_models
 from peer_steps.base import Step
 from peer_steps.inputs import LEARNING_RATE, Inputs
-from peer_steps.jax_models import Weights
 
 
 def make(mode: str, inputs: Inputs) -> Step:

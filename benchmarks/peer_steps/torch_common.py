@@ -7,7 +7,7 @@ import statistics
 import time
 
 import torch
-import torch_models  # tests/models/torch_models.py
+import torch_models  # refdp/crosscheck/training/peers/shared
 from torch import Tensor, nn
 
 from peer_steps.base import Step

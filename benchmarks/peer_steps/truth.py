@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from peer_steps.inputs import Inputs
-from refdp.bench.shapes import natural
+from refdp.models.shapes import natural
 from refdp.models import models
 from refdp.models.network import Network
 

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from refdp.accounting import Schedule
 from refdp.backend import Backend
 from refdp.bench.memory import own_memory_bytes, peak_memory_bytes
-from refdp.bench.shapes import natural
+from refdp.models.shapes import natural
 from refdp.clippers import clippers
 from refdp.data import Dataset
 from refdp.data.base import Split

@@ -7,7 +7,9 @@ import click
 from refdp.cli.lazy import LazyGroup
 
 _COMMANDS = {
-    "accountant": ("refdp.cli.crosscheck_accountant", "One ledger through every accountant there is.")
+    "accountant": ("refdp.cli.crosscheck_accountant", "One ledger through every accountant there is."),
+    "gradients": ("refdp.cli.crosscheck_gradients", "Per-sample gradients of each framework."),
+    "step": ("refdp.cli.crosscheck_step", "A recorded training step, stage by stage."),
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from refdp.cli.inputs import read_text
 from refdp.cli.ledger_flags import ledger_family
 from refdp.cli.output import Output, output_options
 from refdp.cli.parameters import COUNT, DELTA, NON_NEGATIVE, Name, Number, Several
+from refdp.cli.peers import interpreters
 from refdp.cli.query import is_described, say_steps
 from refdp.cli.run_flags import RunFlags, run_flags
 from refdp.crosscheck.check import Case, Limits, Refused, Report, crosscheck
@@ -93,7 +93,7 @@ def accountant(
     """
     output, run = Output(as_json, quiet), RunFlags(**flags)
     known = accountants()
-    interpreters = _interpreters(peers, {each.package for each in known})
+    pythons = interpreters(peers, {each.package for each in known})
     asked = chosen(only, known)
     described = is_described(noise_multiplier, run)
     if sum((described, ledger_file is not None, cases_file is not None)) > 1:
@@ -112,7 +112,7 @@ def accountant(
         cases = [case]
     good = [case for case in cases if isinstance(case, Case)]
     limits = Limits(timeout, int(memory * 2**30))
-    answers = iter(crosscheck(good, asked, peers=interpreters, limits=limits, jobs=jobs, say=output.say))
+    answers = iter(crosscheck(good, asked, peers=pythons, limits=limits, jobs=jobs, say=output.say))
     reports = [case if isinstance(case, Refused) else next(answers) for case in cases]
     found = document(reports, counts)
     if markdown_file is not None:
@@ -156,25 +156,3 @@ def _from_flags(
         return ledger_family(replace(same, sample_rate=count.sample_rate)).at(noise)
 
     return case, cost(step_counts(run.epochs, run.batch_size, run.dataset_size), at, delta)
-
-
-def _interpreters(given: tuple[str, ...], packages: set[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for item in given:
-        name, equals, python = (part.strip() for part in item.partition("="))
-        if not (name and equals and python):
-            raise RefDPError(
-                f"--peer {item!r}: must be NAME=PYTHON, for example opacus=/opt/opacus/bin/python"
-            )
-        if name not in packages:
-            raise RefDPError(
-                f"--peer {item!r}: unknown package {name!r}: one of {', '.join(sorted(packages))}"
-            )
-        if name in found:
-            raise RefDPError(f"--peer {item!r}: {name} is given twice; give one interpreter")
-        if shutil.which(python) is None:
-            raise RefDPError(
-                f"--peer {item!r}: {python!r} is no program that can be run; give an interpreter"
-            )
-        found[name] = python
-    return found

@@ -1,6 +1,6 @@
-"""Ask one accountant one question: run under the peer's own interpreter, where refdp is not installed.
+"""Ask one peer one question: run under the peer's own interpreter, where refdp is not installed.
 
-    python -I child.py PEER_FILE ACCOUNTANT MEMORY_BYTES < case.json > answer.json
+    python -I child.py PEER_FILE NAME MEMORY_BYTES LARGEST_FILE_BYTES < case.json > answer.json
 
 Standard library only. The peer's own output goes to stderr; stdout carries one JSON document:
 {"status": "ok", "version", "answer", "seconds", "import_seconds"} or {"status": ..., "cause": one line}.
@@ -15,13 +15,13 @@ import time
 
 def main() -> None:
     """Limit, load, answer; every failure is an answer too."""
-    peer_file, accountant, memory = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    peer_file, name, memory, largest_file = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     case = json.load(sys.stdin)
     found: dict = {"version": None}
     try:
-        limit(memory)
+        limit(memory, largest_file)
         peer = runpy.run_path(peer_file)
         begin = time.perf_counter()
         try:
@@ -30,7 +30,7 @@ def main() -> None:
             found.update(status="not installed", cause=one_line(error))
         else:
             loaded = time.perf_counter()
-            answer = peer["answer"](accountant, case)
+            answer = peer["answer"](name, case)
             found["import_seconds"] = loaded - begin
             found["seconds"] = time.perf_counter() - loaded
             found.update(status="ok", answer=answer)
@@ -50,15 +50,15 @@ def main() -> None:
     os._exit(0)  # whatever threads or exit handlers the peer left behind
 
 
-def limit(memory: int) -> None:
-    """No more address space than this; no file longer than 64 MiB (a peer that prints without end)."""
+def limit(memory: int, largest_file: int) -> None:
+    """No more address space than this, and no longer file (a peer that prints without end)."""
     import resource
 
     try:
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     except (OSError, ValueError) as error:  # systems that know no such limit
         print("no memory limit here:", error, file=sys.stderr)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 26, 1 << 26))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

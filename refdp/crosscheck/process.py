@@ -1,4 +1,4 @@
-"""One accountant, one question, one process of its own: what hangs, crashes or eats memory is cut off there.
+"""One peer, one question, one process of its own: what hangs, crashes or eats memory is cut off there.
 
 G1. The peer's package is never imported into this process, and what it prints is kept off stdout.
 G2. ``ask`` returns within the timeout and about a second, whatever the peer does; its whole process group is ended.
@@ -16,13 +16,23 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
-
-from refdp.crosscheck.discovery import Accountant
+from typing import IO, Any, Protocol
 
 CHILD = Path(__file__).with_name("child.py")
 STATUSES = ("ok", "not installed", "unsupported", "timeout", "out of memory", "crashed", "not a number")
 _QUIET = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "JAX_PLATFORMS": "cpu"}
+
+
+class Peer(Protocol):
+    """Whom to ask: a file that runs under the peer's interpreter, and the name of what it is asked for."""
+
+    @property
+    def name(self) -> str:
+        """What ``answer`` in the file is given."""
+
+    @property
+    def file(self) -> Path:
+        """Its file."""
 
 
 @dataclass(frozen=True)
@@ -48,22 +58,24 @@ class Outcome:
 
 
 def ask(
-    accountant: Accountant,
+    peer: Peer,
     case: dict[str, Any],
     python: str,
     *,
     timeout: float,
     memory: int,
     stop: threading.Event | None = None,
+    largest_file: int = 1 << 26,
 ) -> Outcome:
-    """Put the case to the accountant under this interpreter.
+    """Put the case to the peer under this interpreter.
 
     Args:
         timeout: seconds, for importing and answering together.
         memory: bytes of address space.
+        largest_file: bytes of a file that it may write.
         stop: ends the process at once when set.
     """
-    command = [python, "-I", str(CHILD), str(accountant.file), accountant.name, str(memory)]
+    command = [python, "-I", str(CHILD), str(peer.file), peer.name, str(memory), str(largest_file)]
     with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said:
         asked.write(json.dumps(case).encode())
         asked.seek(0)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from refdp.errors import RefDPError
-from refdp.models.layers import Flatten, Linear
+from refdp.models.layers import Flatten, Linear, Residual
 
 if TYPE_CHECKING:
     from refdp.models.network import Network
@@ -68,12 +68,23 @@ def _axes(network: Network) -> dict[str, tuple[int, ...]]:
 
 
 def _columns(network: Network) -> dict[str, np.ndarray]:
-    """For every linear weight that reads a flattened image: our input positions in PyTorch's order."""
+    """For every linear weight that reads a flattened image: our input positions in PyTorch's order.
+
+    Raises:
+        RefDPError: a residual block with parameters reads it, whose sum would be in an order of its own.
+    """
     columns = {}
     shape, order = network.input_shape, None
     for layer_name, layer in network.layers:
         if isinstance(layer, Flatten) and len(shape) > 1:
             order = layer.framework_order(shape)
+            if (np.diff(order) == 1).all():  # the two agree, whatever reads it
+                order = None
+        elif isinstance(layer, Residual) and order is not None and layer.parameter_shapes():
+            raise RefDPError(
+                f"{layer_name!r}: adds to a flattened image, which PyTorch orders otherwise, so no weights there are "
+                "the same; put a linear layer before the block"
+            )
         elif isinstance(layer, Linear) and order is not None:
             columns[f"{layer_name}.weight"], order = order, None
         shape = layer.output_shape(shape)

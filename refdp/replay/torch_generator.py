@@ -62,6 +62,13 @@ class TorchGenerator:
             values[-_BLOCK:] = _box_muller(self.uniform(_BLOCK))
         return values
 
+    def pass_over(self, count: int) -> None:
+        """What ``normal(count)`` uses up, without its values where there are many."""
+        if count < _BLOCK:
+            self.normal(count)
+        else:
+            self.raw(count + (_BLOCK if count % _BLOCK else 0))
+
     def data_loader(self) -> None:
         """What making one iterator of a DataLoader uses up: the seed for its workers."""
         self.raw(2)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from refdp.backend import Backend, numpy_backend
-from refdp.bench.shapes import natural
+from refdp.models.shapes import natural
 from refdp.models import Network, models
 from refdp.selftest.case import Case, difference_error, largest, relative_error
 

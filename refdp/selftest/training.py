@@ -11,7 +11,7 @@ import numpy as np
 
 from refdp.accounting import Schedule
 from refdp.backend import Backend
-from refdp.bench.shapes import natural
+from refdp.models.shapes import natural
 from refdp.clippers import clippers
 from refdp.data import Dataset
 from refdp.data.base import Split

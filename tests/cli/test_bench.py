@@ -14,7 +14,7 @@ from strict_backend import strict_backend
 
 from refdp.backend import numpy_backend
 from refdp.bench import step as bench_step
-from refdp.bench.shapes import NATURAL
+from refdp.models.shapes import NATURAL
 from refdp.cli import run
 from refdp.engine import Trainer
 from refdp.models import models

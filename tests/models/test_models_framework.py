@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from refdp.errors import RefDPError
-from refdp.models import models
+from refdp.models import Network, models
+from refdp.models.layers import Flatten, Linear, Residual
 
 
 def channels_first_logits(arrays, x):
@@ -93,3 +94,27 @@ def test_missing_extra_and_misshapen_parameters_are_refused():
         network.from_framework({**arrays, "fc1.weight": arrays["fc1.weight"].T})
     with pytest.raises(RefDPError, match=r"\['fc2.bias'\]: got int64"):
         network.from_framework({**arrays, "fc2.bias": np.zeros(10, dtype=np.int64)})
+
+
+def block_after_flatten(shape):
+    fc, end = Linear(12, 20), Linear(20, 3)
+    return Network(
+        [("flat", Flatten()), ("block", Residual((("a", fc),), (("b", fc),))), ("end", end)], shape, 3
+    )
+
+
+def test_a_block_that_adds_to_a_flattened_image_is_refused():
+    """Its sum would be in an order of its own; where the two orders are one, it is as any other."""
+    network = block_after_flatten((2, 3, 2))
+    theta = network.initialise(np.random.default_rng(0), np.float64)
+    with pytest.raises(RefDPError, match=r"'block': adds to a flattened image.*a linear layer before"):
+        network.to_framework(theta)
+    network = block_after_flatten((4, 3, 1))
+    x = np.random.default_rng(1).standard_normal((2, 4, 3, 1))
+    arrays = network.to_framework(theta)
+    assert arrays["end.weight"].shape == (3, 20)
+    h = x.reshape(2, 12) @ (arrays["block.a.weight"] + arrays["block.b.weight"]).T
+    h = h + arrays["block.a.bias"] + arrays["block.b.bias"]
+    wanted = h @ arrays["end.weight"].T + arrays["end.bias"]
+    np.testing.assert_allclose(network.logits(np, theta, x), wanted, rtol=1e-12)
+    np.testing.assert_array_equal(network.from_framework(arrays), theta)

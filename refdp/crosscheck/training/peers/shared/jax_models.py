@@ -1,4 +1,7 @@
-"""The five models in JAX for one sample, images [H, W, C]; weights by torch's names, convolutions as HWIO."""
+"""refdp's five models in JAX for one sample, images [H, W, C]; weights by torch's names, convolutions as HWIO.
+
+Needs jax and nothing of refdp.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,179 @@
+"""What ``crosscheck gradients`` and ``crosscheck step`` share: flags, asking the frameworks, the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+import refdp
+from refdp.models.shapes import NATURAL
+from refdp.cli.output import Output
+from refdp.cli.parameters import COUNT, POSITIVE, SEED, Name, Number, Several
+from refdp.cli.peers import interpreters
+from refdp.crosscheck.training.check import TOLERANCE
+from refdp.crosscheck.training.live import LivePeer, chosen, inputs_for, peers
+from refdp.crosscheck.training.live_report import markdown, text
+from refdp.crosscheck.training.model import network_of
+from refdp.crosscheck.training.side_by_side import rows, to_json
+from refdp.errors import RefDPError
+from refdp.files import write_atomically
+from refdp.traces import write
+
+SCHEMA = "refdp-crosscheck-live/1"
+RELATIVE = Number("> 0 and < 1", lambda x: 0 < x < 1)
+_SECONDS = Number("from 0.1 to 86,400 seconds", lambda x: 0.1 <= x <= 86400)
+_GIB = Number("from 0.25 to 4096 GiB", lambda x: 0.25 <= x <= 4096)
+BATCHES = {"mlp": 64, "mnistnet": 32, "cifar10net": 16, "resnet20": 8, "wrn-16-4": 4}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The flags of a live cross-check."""
+
+    models: list[str] | None
+    module: str | None
+    input_shape: str | None
+    batch_size: int | None
+    clip_norm: float | None
+    seed: int
+    tolerance: float
+    peers: tuple[str, ...]
+    only: list[str] | None
+    timeout: float
+    memory: float
+    save: str | None
+    markdown_file: str | None
+
+
+def live_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The flags of ``Asked``."""
+    options = [
+        click.option(
+            "--model",
+            "models",
+            type=Several(Name()),
+            help="Comma-separated, or all. [default: mnistnet]",
+        ),
+        click.option(
+            "--module", metavar="FILE.py:NAME", help="A torch module of your own; with --input-shape."
+        ),
+        click.option(
+            "--input-shape", metavar="H,W,C", help="Of one sample, channels last, for --module; or F."
+        ),
+        click.option(
+            "--batch-size", type=COUNT, help="[default: 64 for mlp, 32, 16, 8, 4 for the larger ones]"
+        ),
+        click.option("--clip-norm", type=POSITIVE, help="[default: the middle one of the norms]"),
+        click.option(
+            "--seed", type=SEED, default=0, show_default=True, help="Of weights, records and noise."
+        ),
+        click.option(
+            "--tolerance", type=RELATIVE, default=TOLERANCE, show_default=True, help="Relative, a stage."
+        ),
+        click.option(
+            "--peer",
+            "peers",
+            metavar="NAME=PYTHON",
+            multiple=True,
+            help="Interpreter in which a package is installed: opacus, torch, jax or jax-privacy. Repeatable.",
+        ),
+        click.option("--only", type=Several(Name()), help="These peers or packages, comma-separated."),
+        click.option(
+            "--timeout", type=_SECONDS, default=120, show_default=True, help="Seconds, a peer and model."
+        ),
+        click.option(
+            "--memory", type=_GIB, default=16, show_default=True, help="GiB of address space, a peer."
+        ),
+        click.option("--save", metavar="DIR", help="Keep every trace there: MODEL-PEER.npz."),
+        click.option(
+            "--markdown", "markdown_file", metavar="FILE", help="Write the tables there as Markdown."
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def answer(output: Output, asked: Asked, whole_steps: bool, **settings: Any) -> int:
+    """Ask, judge and print; the exit code."""
+    known = peers()
+    python = interpreters(asked.peers, {each.package for each in known})
+    chosen_peers = chosen(asked.only, known)
+    models = [
+        _one_model(output, asked, name, python, chosen_peers, whole_steps, settings) for name in _names(asked)
+    ]
+    found = {
+        "schema": SCHEMA,
+        "refdp": refdp.__version__,
+        "command": "step" if whole_steps else "gradients",
+        "tolerance": asked.tolerance,
+        "models": models,
+    }
+    if asked.markdown_file is not None:
+        _write(Path(asked.markdown_file), markdown(found).encode())
+    verdicts = [row["agrees"] for model in models for row in model["rows"]]
+    if all(verdict is None for verdict in verdicts):
+        output.say("no framework answered: install one, or say where one is with --peer NAME=PYTHON")
+    output.answer(found, text(found))
+    return 4 if False in verdicts else 0
+
+
+def _names(asked: Asked) -> list[str]:
+    if asked.module is not None:
+        if asked.models is not None:
+            raise RefDPError("--module, --model: give one of them")
+        raise RefDPError("--module: not supported yet")
+    if asked.input_shape is not None:
+        raise RefDPError("--input-shape: is for --module; a registered model has its own")
+    names = asked.models or ["mnistnet"]
+    return list(NATURAL) if names == ["all"] else names
+
+
+def _one_model(
+    output: Output,
+    asked: Asked,
+    name: str,
+    python: dict[str, str],
+    chosen_peers: tuple[LivePeer, ...],
+    whole_steps: bool,
+    settings: dict[str, Any],
+) -> dict[str, Any]:
+    batch = asked.batch_size or BATCHES.get(name.partition(":")[0], 16)
+    inputs = inputs_for(name, batch, seed=asked.seed, clip_norm=asked.clip_norm, **settings)
+    network = network_of(name, inputs)
+    assert network is not None
+    found = []
+    for row in rows(
+        chosen_peers,
+        python,
+        inputs,
+        network,
+        tolerance=asked.tolerance,
+        whole_steps=whole_steps,
+        timeout=asked.timeout,
+        memory=int(asked.memory * 2**30),
+        say=lambda text: output.say(f"{name}: {text}"),
+    ):
+        if asked.save is not None and row.trace is not None:
+            Path(asked.save).mkdir(parents=True, exist_ok=True)
+            write(row.trace, Path(asked.save) / f"{name.partition(':')[0]}-{row.peer.name}.npz")
+        found.append(to_json(row, asked.tolerance))
+    return {
+        "model": name,
+        "parameters": network.size,
+        "batch_size": batch,
+        "steps": len(inputs.steps),
+        "seed": asked.seed,
+        "rows": found,
+    }
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        raise RefDPError(f"--markdown {str(path)!r}: cannot be written ({error.strerror})") from None

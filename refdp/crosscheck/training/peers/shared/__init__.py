@@ -1,0 +1,1 @@
+"""What several peers' files load by path (``sys.path``), since refdp is not installed where they run."""

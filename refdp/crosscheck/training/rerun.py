@@ -1,0 +1,104 @@
+"""A whole run taken again by refdp: from the first weights, on the recorded batches, with the recorded noise.
+
+Stages are judged one by one, each from what was recorded before it. Here nothing recorded is used again but batches and
+noise, so that small differences add up as they would in two runs; with the first step at which weights part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from refdp.crosscheck.training.check import next_velocity
+from refdp.crosscheck.training.stages.update import moved_by
+from refdp.crosscheck.training.view import Arrays, StepView, double
+from refdp.models import Network
+from refdp.traces import Trace, TracedStep
+
+EVERY_WEIGHT = 1e-5
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """Weights after each step beside refdp's own.
+
+    Attributes:
+        apart: by step, the largest |difference| / max(|weight|, root mean square of its tensor's weights).
+        stopped: why later steps could not be taken again, or None.
+        tolerance: what ``parted`` holds ``apart`` against.
+    """
+
+    apart: tuple[float, ...]
+    stopped: str | None
+    tolerance: float = EVERY_WEIGHT
+
+    @property
+    def parted(self) -> int | None:
+        """The first step after which a weight is further off than ``tolerance``."""
+        return next((number for number, value in enumerate(self.apart) if not value <= self.tolerance), None)
+
+
+def rerun(trace: Trace, network: Network, tolerance: float = EVERY_WEIGHT) -> Rerun:
+    """Take every step again, in float64.
+
+    Each step: gradients at refdp's own weights, clipped and added up by refdp; plus the recorded noise, which is the
+    recorded noised sum less the recorded clipped sum; divided, and taken as a step, by refdp.
+    """
+    apart: list[float] = []
+    params = double(trace.steps[0].params)
+    velocity: Arrays | None = {name: np.zeros(values.shape) for name, values in params.items()}
+    if trace.steps[0].momentum and trace.steps[0].step != 0:
+        return Rerun((), "the run's first step was not recorded, and momentum remembers it", tolerance)
+    for number, recorded in enumerate(trace.steps):
+        lacking = _lacking(recorded)
+        if lacking is not None:
+            return Rerun(tuple(apart), f"step {number}: {lacking}", tolerance)
+        view = StepView(_own(recorded, network, trace.meta, params), network, trace.meta, velocity)
+        moved = moved_by(view)
+        if moved is None:
+            return Rerun(tuple(apart), f"step {number}: divisor or learning_rate was not recorded", tolerance)
+        params = {name: values + moved[name] for name, values in params.items()}
+        velocity = next_velocity(view)
+        apart.append(_apart(recorded.params_after, params))
+    return Rerun(tuple(apart), None, tolerance)
+
+
+def _lacking(recorded: TracedStep) -> str | None:
+    """What a step cannot be taken again without."""
+    if recorded.x is None or recorded.y is None or recorded.clip_norm is None or not recorded.params_after:
+        return "x, y, clip_norm or param_after was not recorded"
+    if not recorded.clipped_sum or not recorded.noised_sum:
+        return "clipped_sum and noised_sum, whose difference is the noise, were not recorded"
+    if any(len(recorded.draws(name)) != 1 for name in recorded.noised_sum):
+        return "several draws of the noise were recorded, and not which of them was taken"
+    return None
+
+
+def _own(recorded: TracedStep, network: Network, meta: Mapping[str, Any], params: Arrays) -> TracedStep:
+    """The step from refdp's weights, its noised sum made of refdp's clipped sum and the recorded noise."""
+    noise = StepView(recorded).noise
+    fresh = replace(recorded, params=params, grad_sample={}, clipped_sum={}, noised_sum={})
+    total = StepView(fresh, network, meta).clipped_sum
+    assert noise is not None
+    assert total is not None
+    return replace(fresh, noised_sum={name: total[name] + noise[name][0] for name in total})
+
+
+def _apart(found: Mapping[str, np.ndarray], expected: Arrays) -> float:
+    worst = 0.0
+    for name, values in expected.items():
+        typical = float(np.sqrt(np.square(values).mean())) if values.size else 0.0
+        gap = np.abs(np.asarray(found[name], dtype=np.float64) - values)
+        scale = np.maximum(np.abs(values), typical)
+        worst = max(
+            worst,
+            float(
+                np.max(
+                    np.divide(gap, scale, out=np.where(gap > 0, np.inf, 0.0), where=scale > 0), initial=0.0
+                )
+            ),
+        )
+    return worst
