@@ -22,4 +22,4 @@ def gradients(as_json: bool, quiet: bool, **flags: Any) -> int:
     refdp crosscheck gradients --model all --peer opacus=/opt/opacus/bin/python --peer torch=/opt/opacus/bin/python
     refdp crosscheck gradients --module mine.py:Net --input-shape 28,28,1
     """
-    return answer(Output(as_json, quiet), Asked(**flags), whole_steps=False)
+    return answer(Output(as_json, quiet), Asked(**flags))

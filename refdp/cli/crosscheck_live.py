@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import Any
 import click
 
 import refdp
-from refdp.models.shapes import NATURAL
 from refdp.cli.output import Output
 from refdp.cli.parameters import COUNT, POSITIVE, SEED, Name, Number, Several
 from refdp.cli.peers import interpreters
@@ -18,15 +18,20 @@ from refdp.crosscheck.training.check import TOLERANCE
 from refdp.crosscheck.training.live import LivePeer, chosen, inputs_for, peers
 from refdp.crosscheck.training.live_report import markdown, text
 from refdp.crosscheck.training.model import network_of
+from refdp.crosscheck.training.own_module import network_of_module
 from refdp.crosscheck.training.side_by_side import rows, to_json
 from refdp.errors import RefDPError
 from refdp.files import write_atomically
-from refdp.traces import write
+from refdp.models import Network
+from refdp.models.shapes import NATURAL
+from refdp.traces import Trace, write
 
 SCHEMA = "refdp-crosscheck-live/1"
 RELATIVE = Number("> 0 and < 1", lambda x: 0 < x < 1)
 _SECONDS = Number("from 0.1 to 86,400 seconds", lambda x: 0.1 <= x <= 86400)
 _GIB = Number("from 0.25 to 4096 GiB", lambda x: 0.25 <= x <= 4096)
+BROUGHT_BY = {"torch": "opacus", "jax": "jax-privacy"}
+"""Packages that are also where another one is."""
 BATCHES = {"mlp": 64, "mnistnet": 32, "cifar10net": 16, "resnet20": 8, "wrn-16-4": 4}
 
 
@@ -98,18 +103,22 @@ def live_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def answer(output: Output, asked: Asked, whole_steps: bool, **settings: Any) -> int:
-    """Ask, judge and print; the exit code."""
+def answer(output: Output, asked: Asked, **settings: Any) -> int:
+    """Ask, judge and print; the exit code. Whole steps with these settings, or gradients alone where there are none."""
     known = peers()
     python = interpreters(asked.peers, {each.package for each in known})
     chosen_peers = chosen(asked.only, known)
+    for package, bringer in BROUGHT_BY.items():
+        if bringer in python:
+            python.setdefault(package, python[bringer])
     models = [
-        _one_model(output, asked, name, python, chosen_peers, whole_steps, settings) for name in _names(asked)
+        _one_model(output, asked, name, model, python, chosen_peers, settings)
+        for name, model in _models(asked, python)
     ]
     found = {
         "schema": SCHEMA,
         "refdp": refdp.__version__,
-        "command": "step" if whole_steps else "gradients",
+        "command": "step" if settings else "gradients",
         "tolerance": asked.tolerance,
         "models": models,
     }
@@ -122,29 +131,49 @@ def answer(output: Output, asked: Asked, whole_steps: bool, **settings: Any) -> 
     return 4 if False in verdicts else 0
 
 
-def _names(asked: Asked) -> list[str]:
-    if asked.module is not None:
-        if asked.models is not None:
-            raise RefDPError("--module, --model: give one of them")
-        raise RefDPError("--module: not supported yet")
-    if asked.input_shape is not None:
-        raise RefDPError("--input-shape: is for --module; a registered model has its own")
-    names = asked.models or ["mnistnet"]
-    return list(NATURAL) if names == ["all"] else names
+def _models(asked: Asked, python: dict[str, str]) -> list[tuple[str, str | Network]]:
+    """What to ask about: names, each with a specification or a network."""
+    if asked.module is None:
+        if asked.input_shape is not None:
+            raise RefDPError("--input-shape: is for --module; a registered model has its own")
+        names = asked.models or ["mnistnet"]
+        return [(name, name) for name in (list(NATURAL) if names == ["all"] else names)]
+    if asked.models is not None:
+        raise RefDPError("--module, --model: give one of them")
+    network = network_of_module(
+        asked.module,
+        _shape(asked.input_shape),
+        python.get("torch", sys.executable),
+        timeout=asked.timeout,
+        memory=int(asked.memory * 2**30),
+    )
+    return [(asked.module.rpartition(":")[2], network)]
+
+
+def _shape(text: str | None) -> tuple[int, ...]:
+    if text is None:
+        raise RefDPError("--input-shape: is needed with --module: H,W,C of one sample, or F")
+    try:
+        shape = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        shape = ()
+    if len(shape) not in (1, 3) or min(shape) < 1:
+        raise RefDPError(f"--input-shape {text!r}: must be H,W,C (channels last) or F, whole numbers >= 1")
+    return shape
 
 
 def _one_model(
     output: Output,
     asked: Asked,
     name: str,
+    model: str | Network,
     python: dict[str, str],
     chosen_peers: tuple[LivePeer, ...],
-    whole_steps: bool,
     settings: dict[str, Any],
 ) -> dict[str, Any]:
     batch = asked.batch_size or BATCHES.get(name.partition(":")[0], 16)
-    inputs = inputs_for(name, batch, seed=asked.seed, clip_norm=asked.clip_norm, **settings)
-    network = network_of(name, inputs)
+    inputs = inputs_for(model, batch, seed=asked.seed, clip_norm=asked.clip_norm, **settings)
+    network = network_of(None, inputs)
     assert network is not None
     found = []
     for row in rows(
@@ -153,14 +182,19 @@ def _one_model(
         inputs,
         network,
         tolerance=asked.tolerance,
-        whole_steps=whole_steps,
+        whole_steps=bool(settings),
+        module=asked.module,
         timeout=asked.timeout,
         memory=int(asked.memory * 2**30),
         say=lambda text: output.say(f"{name}: {text}"),
     ):
         if asked.save is not None and row.trace is not None:
             Path(asked.save).mkdir(parents=True, exist_ok=True)
-            write(row.trace, Path(asked.save) / f"{name.partition(':')[0]}-{row.peer.name}.npz")
+            meta = dict(row.trace.meta) | {
+                key: inputs.meta[key] for key in ("model", "layers") if key in inputs.meta
+            }
+            trace = Trace(row.trace.steps, meta)
+            write(trace, Path(asked.save) / f"{name.partition(':')[0]}-{row.peer.name}.npz")
         found.append(to_json(row, asked.tolerance))
     return {
         "model": name,

@@ -55,7 +55,7 @@ def step(
     output = Output(as_json, quiet)
     if trace_file is None:
         settings = {"steps": steps, "noise_multiplier": noise_multiplier, "learning_rate": learning_rate}
-        return answer(output, Asked(**flags), whole_steps=True, **settings, momentum=momentum)
+        return answer(output, Asked(**flags), **settings, momentum=momentum)
     given = {
         parameter.name: parameter.opts[0]
         for parameter in context.command.params

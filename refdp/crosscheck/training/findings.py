@@ -36,9 +36,9 @@ class Probe:
 def probes(folder: Path | None = None) -> tuple[Probe, ...]:
     """Every probe of every file; nothing is run."""
     return tuple(
-        Probe(name, values["PACKAGE"], path, text)
-        for path, values in literals(folder or FOLDER / "probes", "PACKAGE", "PROBES")
-        for name, text in values["PROBES"].items()
+        Probe(name, package, path, text)
+        for path, package, texts in literals(folder or FOLDER / "probes", "PROBES")
+        for name, text in texts.items()
     )
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from refdp import validate
-from refdp.models.shapes import natural
 from refdp.crosscheck.training.view import norms_of, per_sample_gradients
 from refdp.errors import RefDPError
 from refdp.models import Network, models
+from refdp.models.description import describe
+from refdp.models.shapes import natural
 from refdp.traces import Trace, TracedStep
 
 _NUDGE = 1e-6  # relative to a weight; a few float32 roundings of a forward pass
@@ -20,7 +21,7 @@ _ROUNDS = 200
 
 
 def inputs_for(
-    model: str,
+    model: str | Network,
     batch: int,
     *,
     seed: int = 0,
@@ -40,6 +41,7 @@ def inputs_for(
     are not known here, so there it may happen.
 
     Args:
+        model: a registered one's specification, or a network.
         clip_norm: the middle one of the first batch's norms where None, so that some are clipped and some are not.
         expected_batch_size: ``batch`` where None.
         seed: of all this, and of the run's noise.
@@ -49,8 +51,8 @@ def inputs_for(
     """
     validate.whole(1, batch=batch, steps=steps)
     validate.whole(0, seed=seed)
-    shape, classes = natural(model)
-    network = models.create(model).build(shape, classes)
+    network = model if isinstance(model, Network) else models.create(model).build(*natural(model))
+    shape, classes = network.input_shape, network.num_classes
     rng = np.random.default_rng(seed)
     batches = [
         (rng.standard_normal((batch, *shape)).astype(dtype), rng.integers(classes, size=batch))
@@ -70,9 +72,8 @@ def inputs_for(
         TracedStep(x=x, y=y, step=number, seed=seed, **settings) for number, (x, y) in enumerate(batches)
     ]
     traced[0] = dataclasses.replace(traced[0], params=params)
-    return Trace(
-        tuple(traced), {"model": model, "layout": "channels-last"} if len(shape) == 3 else {"model": model}
-    )
+    meta: dict[str, Any] = {"model": model} if isinstance(model, str) else {"layers": describe(network)}
+    return Trace(tuple(traced), meta | ({"layout": "channels-last"} if len(shape) == 3 else {}))
 
 
 def _weights(network: Network, rng: np.random.Generator, dtype: Any) -> dict[str, np.ndarray]:

@@ -53,9 +53,9 @@ def peers(folder: Path | None = None) -> tuple[LivePeer, ...]:
         RefDPError: see ``literals``.
     """
     return tuple(
-        LivePeer(name, values["PACKAGE"], path, of["grad_sample"], of["modules"])
-        for path, values in literals(folder or FOLDER, "PACKAGE", "METHODS")
-        for name, of in values["METHODS"].items()
+        LivePeer(name, package, path, of["grad_sample"], of["modules"])
+        for path, package, methods in literals(folder or FOLDER, "METHODS")
+        for name, of in methods.items()
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from refdp.models.shapes import NATURAL
 from refdp.errors import RefDPError
 from refdp.models import Network, description, models
+from refdp.models.shapes import NATURAL
 from refdp.traces import Trace
 
 

@@ -9,13 +9,13 @@ from typing import Any
 from refdp.errors import RefDPError
 
 
-def literals(folder: Path, *names: str) -> list[tuple[Path, dict[str, Any]]]:
-    """(file, {name: value}) of every file of the folder that assigns all these names; sorted by file name.
+def literals(folder: Path, key: str) -> list[tuple[Path, str, Any]]:
+    """(file, its PACKAGE, the value of ``key``) of every file of the folder that assigns it; sorted by file name.
 
-    A file that assigns none of them is no peer, but something that runs where peers do.
+    A file that does not is no such peer, but something else that runs where peers do.
 
     Raises:
-        RefDPError: a file that assigns some of them and not the others, or no literals.
+        RefDPError: a file that assigns ``key`` and no PACKAGE, or no literals.
     """
     found = []
     for path in sorted(folder.glob("*.py")):
@@ -23,14 +23,14 @@ def literals(folder: Path, *names: str) -> list[tuple[Path, dict[str, Any]]]:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 name = node.targets[0].id
-                if name in names:
+                if name in ("PACKAGE", key):
                     values[name] = _value(path, name, node.value)
-        if values and set(values) != set(names):
+        if key in values and "PACKAGE" not in values:
             raise RefDPError(
-                f"{path.name}: must assign all of {', '.join(names)}; see {folder.name}/__init__.py"
+                f"{path.name}: assigns {key}, must assign PACKAGE too; see {folder.name}/__init__.py"
             )
-        if values:
-            found.append((path, values))
+        if key in values:
+            found.append((path, str(values["PACKAGE"]), values[key]))
     return found
 
 

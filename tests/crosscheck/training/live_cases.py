@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from refdp.models.shapes import natural
 from refdp.crosscheck.process import Outcome
 from refdp.crosscheck.training.live import LivePeer, record
 from refdp.crosscheck.training.view import inputs, norms_of, per_sample_gradients
 from refdp.models import Network, models
+from refdp.models.shapes import natural
 from refdp.replay.step_noise import TorchSteps
 from refdp.traces import Trace
 
@@ -21,7 +21,7 @@ LIMITS: dict[str, Any] = {"timeout": 300.0, "memory": 2**37}
 
 
 def interpreters() -> dict[str, str]:
-    """REFDP_PEERS="opacus=PYTHON,jax-privacy=PYTHON,...": torch is also found where Opacus is, JAX where JAX-Privacy is."""
+    """REFDP_PEERS="opacus=PYTHON,jax-privacy=PYTHON,...": torch lives where Opacus does, JAX where JAX-Privacy does."""
     items = [item.partition("=") for item in os.environ.get("REFDP_PEERS", "").split(",") if item.strip()]
     found = {name.strip(): python.strip() for name, _, python in items}
     for name, holder in (("torch", "opacus"), ("jax", "jax-privacy")):
@@ -46,7 +46,9 @@ def network(model: str) -> Network:
 
 def one(peer: LivePeer, given: Trace, **options: Any) -> tuple[Outcome, Trace | None]:
     """What this peer alone gives; skips the test where it has no interpreter."""
-    ((_, outcome, trace),) = record([peer], {peer.package: python_of(peer.package)}, given, **LIMITS, **options)
+    ((_, outcome, trace),) = record(
+        [peer], {peer.package: python_of(peer.package)}, given, **LIMITS, **options
+    )
     return outcome, trace
 
 

@@ -54,7 +54,7 @@ class Gained(nn.Conv2d):
 
     def forward(self, x):
         flat = self.weight.flatten(1)
-        flat = (flat - flat.mean(1, keepdim=True)) / (flat.std(1, keepdim=True) + 1e-4)
+        flat = (flat - flat.mean(1, keepdim=True)) / (flat.std(1, keepdim=True) + 1.0001e-5)
         return F.conv2d(x, flat.view_as(self.weight), self.bias, self.stride, self.padding)
 
 
@@ -194,6 +194,7 @@ REFUSED = {
     "shapes": (images(nn.Conv2d(5, 4, 3)), r"^0: does not take samples of \(4, 6, 6\)"),
     "image as output": (nn.Sequential(conv()), r"^the output has shape \(4, 6, 6\)"),
     "flattened output": (nn.Sequential(conv(), nn.Flatten()), r"^the output has shape \(144,\)"),
+    "activated output": (nn.Sequential(conv(), nn.Flatten(), nn.ReLU()), r"^the output has shape \(144,\)"),
     "one logit": (nn.Sequential(nn.Flatten(), nn.Linear(144, 1)), r"two classes or more"),
     "two outputs": (Made(lambda m, x: (x, x)), r"forward returns"),
     "one layer": (nn.Conv2d(4, 4, 3), r"^the module is one layer.*nn.Sequential"),

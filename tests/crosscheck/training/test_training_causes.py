@@ -74,39 +74,6 @@ def test_sound_step_raises_no_alarm_and_no_cause(seed: int, tmp_path: Path) -> N
     assert [c for step in verdict.steps for s in step.stages for c in s.causes] == []
 
 
-def garbage(level: float, kind: str) -> fs.Hook:
-    """Normal errors, of one size or in proportion to each entry."""
-
-    def wrong(values: Any) -> np.ndarray:
-        drawn = level * np.random.default_rng(99).normal(size=np.shape(values))
-        size = np.sqrt(np.square(values).mean()) if kind == "added" else values
-        return (values + size * drawn).astype(np.float32)
-
-    return lambda s, result: (
-        {n: wrong(v) for n, v in result.items()} if isinstance(result, dict) else wrong(result)
-    )
-
-
-@pytest.mark.parametrize("name", ["gradients", "norms", "clipped sum", "update"])
-@pytest.mark.parametrize("kind", ["added", "multiplied"])
-@pytest.mark.parametrize("level", [4e-4, 4e-3, 0.1, 1.0])
-def test_garbage_is_not_explained(name: str, kind: str, level: float, tmp_path: Path) -> None:
-    for model in ("mlp", "conv", "ws"):
-        verdict = judged(fs.run(model, 3, {name: garbage(level, kind)}), model, tmp_path)
-        assert differing(verdict) == [(2, name)]
-        assert ids(verdict, name) == []
-
-
-@pytest.mark.parametrize("power", [2, 3])
-def test_noise_of_no_known_law_is_not_explained(power: int, tmp_path: Path) -> None:
-    def wrong(s: Any, noise: Any) -> Any:
-        return {n: s.nm * s.c * s.rng.normal(size=v.shape) ** power for n, v in noise.items()}
-
-    verdict = judged(fs.run("conv", 2, {"noise": wrong}), "conv", tmp_path)
-    assert differing(verdict) == [(2, "noise")]
-    assert ids(verdict, "noise") == []
-
-
 @settings(max_examples=30)
 @given(
     model=st.sampled_from(["mlp", "conv", "ws"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from live_cases import network, one, python_of, weights_of_own_run
 
@@ -44,10 +45,30 @@ def test_a_step_is_refdps(model: str, name: str) -> None:
     (step,) = verdict.steps
     stages = {stage.name: stage for stage in step.stages}
     judged = {name for name, stage in stages.items() if stage.status == AGREES}
-    expected = {"norms", "clipped sum", "noise", "update"} | ({"gradients"} if peer.makes_gradients else set())
+    expected = {"norms", "clipped sum", "noise", "update"} | (
+        {"gradients"} if peer.makes_gradients else set()
+    )
     assert judged == expected, verdict.parted
     assert stages["noise"].figures["replayed"]
     assert stages["update"].relative <= 1e-6
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_in_float64_a_step_is_refdps_to_1e_13_and_opacus_adds_to_the_norm(name: str) -> None:
+    """What is left of Opacus' sum is its C / (n + 1e-6); noise in float64 is not drawn again, but tested."""
+    _, trace = one(PEERS[name], inputs_for("mnistnet", 8, seed=1, dtype=np.float64, **RUN))
+    assert trace is not None
+    (step,) = check_trace(trace, network("mnistnet"), tolerance=1e-13).steps
+    stages = {stage.name: stage for stage in step.stages if stage.name != "batch"}
+    assert stages["noise"].figures["replayed"] is False
+    differing = {
+        name: [cause.id for cause in stage.causes]
+        for name, stage in stages.items()
+        if stage.status == DIFFERS
+    }
+    adds = PEERS[name].package == "opacus"
+    assert differing == ({"clipped sum": ["clip-epsilon"]} if adds else {})
+    assert 1e-9 < stages["clipped sum"].relative < 1e-5 if adds else stages["clipped sum"].relative < 1e-13
 
 
 @pytest.mark.parametrize("name", ["opacus-hooks", "opacus-functorch", "opacus-ghost", "torch-vmap"])
@@ -90,8 +111,18 @@ FAULTS = {
         'deviation = settings["noise_multiplier"]',
         "noise",
     ),
-    "another seed": ("torch_func.py", 'manual_seed(settings["seed"])', 'manual_seed(settings["seed"] + 1)', "noise"),
-    "divided by the batch": ("torch_func.py", 'total / settings["expected_batch_size"]', "total / len(x)", "update"),
+    "another seed": (
+        "torch_func.py",
+        'manual_seed(settings["seed"])',
+        'manual_seed(settings["seed"] + 1)',
+        "noise",
+    ),
+    "divided by the batch": (
+        "torch_func.py",
+        'total / settings["expected_batch_size"]',
+        "total / len(x)",
+        "update",
+    ),
     "momentum lost": ("torch_func.py", 'settings.get("momentum", 0.0)', "0.0", "update"),
 }
 

@@ -64,7 +64,6 @@ def _huge(s: Any, g: Any) -> Any:
 
 GRADIENTS = [
     Fault("mean-loss", "gradients", _times(lambda s: 1 / s.size)),
-    Fault("mean-loss", "gradients", _times(lambda s: 1 / s.size), "conv"),
     Fault("mean-loss", "gradients", _times(lambda s: 1 / s.divisor), "ws"),
     Fault("loss-times-batch", "gradients", _times(lambda s: s.size)),
     Fault("loss-scale", "gradients", _times(1024.0)),
@@ -106,6 +105,7 @@ NORMS = [
     Fault("norms-capped", "norms", lambda s, n: np.minimum(n, s.c)),
     Fault("norms-of-mean-loss", "norms", lambda s, n: n / s.size),
     Fault("norms-times-batch", "norms", lambda s, n: n * s.size),
+    Fault("norms-low-precision", "norms", lambda s, n: fs.rounded(n, 8)),
     Fault("norms-out-of-order", "norms", lambda s, n: n[::-1]),
     Fault(
         "norms-of-the-batch", "norms",
@@ -154,6 +154,13 @@ def _water_filling(s: Any, total: Any) -> Any:
     }
 
 
+def _narrow_norms(s: Any, total: Any) -> Any:
+    """Norms and factors in bfloat16, as Opacus 1.6.0 has them under autocast."""
+    each = fs.rounded(np.stack([fs.length({n: v}) for n, v in s.g.items()]), 8)
+    norms = fs.rounded(np.sqrt(np.square(each).sum(axis=0)), 8)
+    return fs.weighted(s, fs.rounded(fs.clip(norms, s.c), 8))
+
+
 def _tensors(share: float) -> Any:
     return lambda s: [([n], share) for n in s.g]
 
@@ -196,6 +203,10 @@ SUMS = [
     Fault("record-left-out", "clipped sum", _one(5, lambda s, n: 0.0), "conv"),
     Fault("record-not-clipped", "clipped sum", _one(4, lambda s, n: 1 / fs.clip(n, s.c)), "mlp", {"clip_norm": 0.2}),
     Fault("scales-out-of-order", "clipped sum", _scales(lambda s, n: fs.clip(n, s.c)[::-1])),
+    Fault("sum-low-precision", "clipped sum", _narrow_norms),
+    Fault("sum-low-precision", "clipped sum", lambda s, t: {n: fs.rounded(v, 8) for n, v in t.items()}),
+    Fault("sum-low-precision", "clipped sum", lambda s, t: fs.weighted(
+        s, fs.rounded(fs.clip(fs.length(s.g), s.c), 11), {n: fs.rounded(v, 11) for n, v in s.g.items()}), "conv"),
     Fault("clip-power", "clipped sum", _scales(lambda s, n: np.minimum(1, (s.c / n) ** 2))),
     Fault("clip-power", "clipped sum", _scales(lambda s, n: np.minimum(1, s.c / n**2)), "conv"),
 ]  # fmt: skip
@@ -218,6 +229,7 @@ NOISE = [
     Fault("noise-without-clip-norm", "noise", _times(lambda s: 1 / s.c), "conv", {"clip_norm": 0.21}),
     Fault("clip-norm-twice", "noise", _times(lambda s: s.c), "conv", {"clip_norm": 0.37}),
     Fault("noise-doubled", "noise", _times(2.0)),
+    Fault("noise-for-layers", "noise", _times(3**0.5), "ws"),
     Fault("noise-halved", "noise", _times(0.5)),
     Fault("noise-per-micro-batch", "noise", _times(3**0.5), "conv"),
     Fault("noise-shared-out", "noise", _times(3**-0.5)),

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from refdp.crosscheck.training import fits
+from refdp.crosscheck.training import fits, narrow
 from refdp.crosscheck.training.result import Cause, Stage
 from refdp.crosscheck.training.view import Arrays, StepView, double, inputs, per_sample_gradients
 
 STAGE = "gradients"
-BITS = {"bfloat16": 8, "TF32 or float16": 11}
-"""Bits of the significand, the leading one counted: unit roundoff 2^-bits."""
-LEAST_COSINE, SIGMAS, MOST_ROUNDOFFS = 0.25, 8.0, 64.0
+LEAST_COSINE, SIGMAS = 0.25, 8.0
 
 
 def explain(view: StepView, stage: Stage, tolerance: float) -> Cause | None:
@@ -35,19 +33,21 @@ def explain(view: StepView, stage: Stage, tolerance: float) -> Cause | None:
     if not np.isfinite(relative):
         return None
     x = inputs(network, step.x, view.meta)
-    for type_, bits in BITS.items():
-        if relative > MOST_ROUNDOFFS * 2.0**-bits:
+    for type_, bits in narrow.BITS.items():
+        if relative > narrow.MOST_ROUNDOFFS * 2.0**-bits:
             continue
         evidence = f"differs by {relative:.1e}, {relative * 2.0**bits:.2g} times the unit roundoff 2^-{bits} of {type_}"
-        if all(np.array_equal(values, _rounded(values, bits)) for values in found.values()):
+        if all(np.array_equal(values, narrow.rounded(values, bits)) for values in found.values()):
             return Cause(
                 "low-precision",
                 f"{evidence}, and every recorded value has only its {bits} bits",
                 None,
                 relative,
             )
-        params = {name: _rounded(np.asarray(v, dtype=np.float64), bits) for name, v in step.params.items()}
-        predicted = per_sample_gradients(network, params, _rounded(x, bits), step.y)
+        params = {
+            name: narrow.rounded(np.asarray(v, dtype=np.float64), bits) for name, v in step.params.items()
+        }
+        predicted = per_sample_gradients(network, params, narrow.rounded(x, bits), step.y)
         cosine = _cosine(
             fits.added(found, view.reference, -1.0), fits.added(predicted, view.reference, -1.0), found
         )
@@ -59,12 +59,6 @@ def explain(view: StepView, stage: Stage, tolerance: float) -> Cause | None:
             )
             return Cause("low-precision", text, None, relative * (1.0 - cosine**2) ** 0.5)
     return None
-
-
-def _rounded(values: np.ndarray, bits: int) -> np.ndarray:
-    """To so many bits of significand, to nearest even."""
-    significand, exponent = np.frexp(values)
-    return np.asarray(np.ldexp(np.rint(np.ldexp(significand, bits)), exponent - bits))
 
 
 def _cosine(first: Arrays, second: Arrays, sizes: Arrays) -> float:

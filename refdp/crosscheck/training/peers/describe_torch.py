@@ -21,11 +21,23 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+PACKAGE = "torch"
+METHODS = {}  # type: ignore[var-annotated]  # it takes no steps; it is asked for a description
 _SHARED = Path(__file__).parent / "shared"
 _Walk = runpy.run_path(str(_SHARED / "torch_walk.py"))["Walk"]
 _chain = runpy.run_path(str(_SHARED / "torch_chains.py"))["chain"]
 _PARAMETERS = {"linear": ("weight", "bias"), "group_norm": ("weight", "bias"), "conv2d": ("weight",)}
 _PARAMETERS["ws_conv2d"] = _PARAMETERS["conv2d"]
+
+
+def load() -> str:
+    """Import torch; its version."""
+    return str(import_module("torch").__version__)
+
+
+def answer(method: str, case: dict) -> dict:
+    """{"layers": the description of case["module"]}, for one sample of case["input_shape"], channels first."""
+    return {"layers": describe(load_module(case["module"]), tuple(case["input_shape"]))}
 
 
 def load_module(spec: str) -> Any:

@@ -71,6 +71,9 @@ class Recording:
                 found |= {f"{kind}/{name}": array for name, array in values.items()}
             elif values is not None:
                 found[kind] = values
+        noised = stages.get("noised_sum") or {}
+        if any(np.asarray(array).dtype != np.float32 for array in noised.values()):
+            found.pop("generator", None)  # only float32 noise can be drawn again
         self._arrays |= {f"step{self._steps}/{key}": np.array(value) for key, value in found.items()}
         self._steps += 1
 

@@ -1,0 +1,97 @@
+"""Samples whose gradient rounding decides are left out and counted; everything else that is off differs."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from crosscheck.training import faulty_step as fs
+
+from refdp.crosscheck.training.result import AGREES, DIFFERS, Stage
+from refdp.crosscheck.training.stages import gradients
+from refdp.crosscheck.training.view import StepView, per_sample_gradients
+from refdp.traces import TracedStep
+
+SIZE = 12
+
+
+def step(kinks: tuple[int, ...] = (), seed: int = 0) -> TracedStep:
+    """A sound step of the mlp. Hidden unit 0 of the samples in ``kinks`` is at 0 but for rounding, and was recorded on
+    the other side."""
+    rng = np.random.default_rng(seed)
+    params = {name: values.astype(np.float64) for name, values in fs.weights("mlp", rng).items()}
+    x, y = fs.batch("mlp", SIZE, rng)
+    x = x.astype(np.float64)
+    unit, bias = params["fc1.weight"][0], params["fc1.bias"][0]
+    for place, b in enumerate(kinks):
+        side = 3e-8 * (-1) ** place
+        x[b] -= unit * (unit @ x[b] + bias - side) / (unit @ unit)
+    network = fs.network("mlp")
+    rows = per_sample_gradients(network, params, x, y)
+    for b in kinks:
+        other = x.copy()
+        other[b] -= unit * 2 * (unit @ x[b] + bias) / (unit @ unit)
+        beyond = per_sample_gradients(network, params, other, y)
+        for name, values in rows.items():
+            assert name == "fc2.weight" or name == "fc2.bias" or not np.allclose(values[b], beyond[name][b])
+            values[b] = beyond[name][b]
+    return TracedStep(x=x, y=y, params=params, grad_sample=rows)
+
+
+def judged(recorded: TracedStep) -> Stage:
+    return gradients.judge(StepView(recorded, fs.network("mlp")), 1e-5)
+
+
+def changed(recorded: TracedStep, row: int, factor: float) -> TracedStep:
+    rows = {name: values.copy() for name, values in recorded.grad_sample.items()}
+    with np.errstate(invalid="ignore"):
+        for values in rows.values():
+            values[row] *= factor
+    return dataclasses.replace(recorded, grad_sample=rows)
+
+
+def test_sound_gradients_agree_and_nothing_is_left_out() -> None:
+    found = judged(step())
+    assert found.status == AGREES
+    assert found.figures == {}
+
+
+@pytest.mark.parametrize("kinks", [(3,), (0, 11), (1, 2, 5, 7)])
+def test_samples_at_a_kink_are_left_out_and_counted(kinks: tuple[int, ...]) -> None:
+    found = judged(step(kinks))
+    assert found.status == AGREES
+    assert found.figures == {"decided_by_rounding": len(kinks), "samples": SIZE}
+    assert found.relative < 1e-12
+
+
+def test_not_where_they_are_more_than_a_third() -> None:
+    assert judged(step((0, 1, 2, 3, 4))).status == DIFFERS
+
+
+@pytest.mark.parametrize("factor", [1 + 1e-3, 2.0, -1.0, 0.0, np.nan, np.inf])
+@pytest.mark.parametrize("kinks", [(), (3,)])
+def test_a_row_that_is_off_differs_beside_them(factor: float, kinks: tuple[int, ...]) -> None:
+    assert judged(changed(step(kinks), 6, factor)).status == DIFFERS
+
+
+def test_so_does_a_kinks_own_row_that_is_off_by_more_than_the_kink() -> None:
+    assert judged(changed(step((3,)), 3, 30.0)).status == DIFFERS
+
+
+def nothing_moves(*_: Any) -> np.ndarray:
+    return np.zeros(SIZE, dtype=bool)
+
+
+def everything_moves(*_: Any) -> np.ndarray:
+    return np.arange(SIZE) == 6
+
+
+def test_the_tests_see_a_stage_that_leaves_out_none_or_whatever_is_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gradients, "decided_by_rounding", nothing_moves)
+    assert judged(step((3,))).status == DIFFERS
+    monkeypatch.setattr(gradients, "decided_by_rounding", everything_moves)
+    assert judged(changed(step(), 6, 2.0)).status == AGREES
