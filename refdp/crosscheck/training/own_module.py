@@ -10,10 +10,13 @@ from refdp.errors import MissingExtraError, RefDPError
 from refdp.models import Network, description
 
 
+DESCRIBER = Path(__file__).parent / "peers" / "describe_torch.py"
+
+
 @dataclass(frozen=True)
 class _Describer:
-    name: str = "describe"
-    file: Path = Path(__file__).parent / "peers" / "describe_torch.py"
+    name: str
+    file: Path
 
 
 def network_of_module(
@@ -32,7 +35,11 @@ def network_of_module(
     """
     first = (input_shape[-1], *input_shape[:-1])
     found = ask(
-        _Describer(), {"module": module, "input_shape": first}, python, timeout=timeout, memory=memory
+        _Describer("describe", DESCRIBER),
+        {"module": module, "input_shape": first},
+        python,
+        timeout=timeout,
+        memory=memory,
     )
     if found.status == "not installed":
         raise MissingExtraError(
