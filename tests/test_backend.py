@@ -12,10 +12,10 @@ from strict_backend import strict_backend
 
 from refdp import chunks
 from refdp.backend import at_a_time, fused, get_backend, numpy_backend, single_precision_is_kept
-from refdp.models.shapes import natural
 from refdp.errors import RefDPError
 from refdp.models import models
 from refdp.models.layers import ghost
+from refdp.models.shapes import natural
 from refdp.norms import squared_rows
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from peer_steps.inputs import Inputs
-from refdp.models.shapes import natural
 from refdp.models import models
 from refdp.models.network import Network
+from refdp.models.shapes import natural
 
 _ROUNDING = 1e-7  # of a float32, relative
 

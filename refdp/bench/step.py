@@ -18,13 +18,13 @@ from threadpoolctl import threadpool_limits
 from refdp.accounting import Schedule
 from refdp.backend import Backend
 from refdp.bench.memory import own_memory_bytes, peak_memory_bytes
-from refdp.models.shapes import natural
 from refdp.clippers import clippers
 from refdp.data import Dataset
 from refdp.data.base import Split
 from refdp.engine import Trainer
 from refdp.models import models
 from refdp.models.memory import keep_freed_memory
+from refdp.models.shapes import natural
 from refdp.optimizers import lr_schedules, optimizers
 from refdp.plan import Plan
 from refdp.rng import Streams

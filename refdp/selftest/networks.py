@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from refdp.backend import Backend, numpy_backend
-from refdp.models.shapes import natural
 from refdp.models import Network, models
+from refdp.models.shapes import natural
 from refdp.selftest.case import Case, difference_error, largest, relative_error
 
 _SMALL = {"mlp": (10,), "mnistnet": (28, 28, 1)}

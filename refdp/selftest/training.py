@@ -11,12 +11,12 @@ import numpy as np
 
 from refdp.accounting import Schedule
 from refdp.backend import Backend
-from refdp.models.shapes import natural
 from refdp.clippers import clippers
 from refdp.data import Dataset
 from refdp.data.base import Split
 from refdp.engine import Trainer
 from refdp.models import models
+from refdp.models.shapes import natural
 from refdp.optimizers import lr_schedules, optimizers
 from refdp.plan import Plan
 from refdp.rng import Streams

@@ -14,10 +14,10 @@ from strict_backend import strict_backend
 
 from refdp.backend import numpy_backend
 from refdp.bench import step as bench_step
-from refdp.models.shapes import NATURAL
 from refdp.cli import run
 from refdp.engine import Trainer
 from refdp.models import models
+from refdp.models.shapes import NATURAL
 from refdp.schema import check_schema
 
 Capture = pytest.CaptureFixture[str]

@@ -9,7 +9,6 @@ from refdp.crosscheck.process import ask
 from refdp.errors import MissingExtraError, RefDPError
 from refdp.models import Network, description
 
-
 DESCRIBER = Path(__file__).parent / "peers" / "describe_torch.py"
 
 
