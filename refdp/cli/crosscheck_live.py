@@ -15,6 +15,7 @@ from refdp.cli.output import Output
 from refdp.cli.parameters import COUNT, POSITIVE, SEED, Name, Number, Several
 from refdp.cli.peers import interpreters
 from refdp.crosscheck.training.check import TOLERANCE
+from refdp.crosscheck.training.findings import ask_all, finding_to_json, probes
 from refdp.crosscheck.training.live import LivePeer, chosen, inputs_for, peers
 from refdp.crosscheck.training.live_report import markdown, text
 from refdp.crosscheck.training.model import network_of
@@ -121,6 +122,7 @@ def answer(output: Output, asked: Asked, **settings: Any) -> int:
         "command": "step" if settings else "gradients",
         "tolerance": asked.tolerance,
         "models": models,
+        "findings": _findings(output, asked, python, {each.package for each in chosen_peers}) if settings else [],
     }
     if asked.markdown_file is not None:
         _write(Path(asked.markdown_file), markdown(found).encode())
@@ -204,6 +206,19 @@ def _one_model(
         "seed": asked.seed,
         "rows": found,
     }
+
+
+def _findings(output: Output, asked: Asked, python: dict[str, str], packages: set[str]) -> list[dict[str, Any]]:
+    """What installed packages do where a recorded step does not go."""
+    found = []
+    for probe in probes():
+        if probe.package in packages:
+            output.say(f"probing {probe.name}")
+            for _, outcome, finding in ask_all(
+                [probe], python, timeout=asked.timeout, memory=int(asked.memory * 2**30)
+            ):
+                found.append(finding_to_json(probe, outcome, finding))
+    return found
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -57,6 +57,21 @@ def ask_all(
     return found
 
 
+def finding_to_json(probe: Probe, outcome: Outcome, finding: Cause | None) -> dict[str, Any]:
+    """One of ``findings`` in the ``refdp-crosscheck-live/1`` document."""
+    return {
+        "probe": probe.name,
+        "package": probe.package,
+        "measures": probe.text,
+        "version": outcome.version,
+        "status": outcome.status,
+        "cause": outcome.cause,
+        "finding": None
+        if finding is None
+        else {"id": finding.id, "text": finding.text, "safe": finding.safe},
+    }
+
+
 def judge(name: str, answer: Mapping[str, Any]) -> Cause | None:
     """What a probe's numbers say; None where they are as they should be."""
     return _JUDGES[name](answer)

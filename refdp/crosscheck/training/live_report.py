@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+_SAFETY = {True: " (safe)", False: " (UNSAFE)", None: ""}
 _STAGES = ("gradients", "norms", "clipped sum", "noise", "update")
 
 
 def text(found: dict[str, Any]) -> str:
     """The ``refdp-crosscheck-live/1`` document in lines."""
     blocks = [_block(model, found["tolerance"]) for model in found["models"]]
-    return "\n\n".join(blocks)
+    findings = [line for one in found["findings"] for line in _finding(one)]
+    return "\n\n".join(
+        [*blocks, *(["\n".join(["what the installed packages do:", *findings])] if findings else [])]
+    )
 
 
 def markdown(found: dict[str, Any]) -> str:
@@ -25,6 +29,20 @@ def markdown(found: dict[str, Any]) -> str:
         ]
         blocks.append(f"### {_title(model)}\n\n" + "\n".join(table))
     return "\n\n".join(blocks) + "\n"
+
+
+def _finding(one: dict[str, Any]) -> list[str]:
+    """A line, unless the package is not installed, which its row has said already."""
+    who = f"{one['package']} {one['version'] or ''}".strip()
+    if one["status"] != "ok":
+        return (
+            []
+            if one["status"] == "not installed"
+            else [f"{who}: {one['probe']}: {one['status']}: {one['cause']}"]
+        )
+    if one["finding"] is None:
+        return [f"{who}: {one['measures']}: as it should be"]
+    return [f"{who}: {one['finding']['id']}{_SAFETY[one['finding']['safe']]}: {one['finding']['text']}"]
 
 
 def _block(model: dict[str, Any], tolerance: float) -> str:
@@ -98,8 +116,8 @@ def _remarks(row: dict[str, Any]) -> list[str]:
             for cause in stage["causes"]:
                 if cause["id"] not in seen:
                     seen.add(cause["id"])
-                    safety = {True: " (safe)", False: " (UNSAFE)", None: ""}[cause["safe"]]
-                    lines[f"{row['peer']}: {stage['stage']}: {cause['id']}{safety}: {cause['text']}"] = None
+                    said = f"{cause['id']}{_SAFETY[cause['safe']]}: {cause['text']}"
+                    lines[f"{row['peer']}: {stage['stage']}: {said}"] = None
     return list(lines)
 
 

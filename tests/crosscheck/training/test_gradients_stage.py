@@ -10,7 +10,7 @@ import pytest
 from crosscheck.training import faulty_step as fs
 
 from refdp.crosscheck.training.result import AGREES, DIFFERS, Stage
-from refdp.crosscheck.training.stages import gradients
+from refdp.crosscheck.training.stages import gradients, norms
 from refdp.crosscheck.training.view import StepView, per_sample_gradients
 from refdp.traces import TracedStep
 
@@ -78,6 +78,48 @@ def test_a_row_that_is_off_differs_beside_them(factor: float, kinks: tuple[int, 
 
 def test_so_does_a_kinks_own_row_that_is_off_by_more_than_the_kink() -> None:
     assert judged(changed(step((3,)), 3, 30.0)).status == DIFFERS
+
+
+def with_an_outlier(recorded: TracedStep) -> TracedStep:
+    """The first sample's input is a million times as large, and so is its gradient."""
+    assert recorded.x is not None
+    assert recorded.y is not None
+    x = recorded.x.copy()
+    x[0] *= 1e6
+    y = recorded.y.copy()
+    rows = per_sample_gradients(fs.network("mlp"), recorded.params, x, y)
+    y[0] = int(np.argmax(rows["fc2.bias"][0] > -0.5)) if rows["fc2.bias"][0].min() > -0.5 else y[0]
+    rows = per_sample_gradients(fs.network("mlp"), recorded.params, x, y)
+    lengths = np.sqrt(sum(np.square(v.reshape(SIZE, -1)).sum(axis=1) for v in rows.values()))
+    assert lengths[0] > 1e5 * np.median(lengths)
+    return dataclasses.replace(recorded, x=x, y=y, grad_sample=rows)
+
+
+def test_one_large_gradient_hides_no_other_row() -> None:
+    recorded = with_an_outlier(step())
+    assert judged(recorded).status == AGREES
+    for factor in (0.0, 1.01, -1.0):
+        rows = {name: values.copy() for name, values in recorded.grad_sample.items()}
+        rows["fc1.weight"][6] *= factor
+        found = judged(dataclasses.replace(recorded, grad_sample=rows))
+        assert found.status == DIFFERS
+        assert found.relative < 1e-5  # by this figure alone it would agree
+
+
+@pytest.mark.parametrize("clip_norm", [None, 1.0])
+def test_nor_does_one_large_norm(clip_norm: float | None) -> None:
+    recorded = with_an_outlier(step())
+    exact = np.sqrt(sum(np.square(v.reshape(SIZE, -1)).sum(axis=1) for v in recorded.grad_sample.values()))
+    for row, factor, status in [
+        (6, 1.0, AGREES),
+        (6, 1.001, DIFFERS),
+        (0, 1.001, DIFFERS),
+        (6, np.nan, DIFFERS),
+    ]:
+        own = exact.copy()
+        own[row] *= factor
+        found = norms.judge(StepView(dataclasses.replace(recorded, norms=own, clip_norm=clip_norm)), 1e-5)
+        assert found.status == status, (row, factor)
 
 
 def nothing_moves(*_: Any) -> np.ndarray:

@@ -21,8 +21,8 @@ MOST_LEFT_OUT = 1 / 3
 
 
 def judge(view: StepView, tolerance: float) -> Stage:
-    """Every parameter's [B, *shape], within ``tolerance`` relative; samples that rounding decides are left out, and
-    counted."""
+    """Every parameter's [B, *shape], within ``tolerance`` relative, and every sample's gradient (``apart``); samples
+    that rounding decides are left out, and counted."""
     if not view.step.grad_sample:
         return Stage(NAME, MISSING, "grad_sample was not recorded")
     if view.reference is None:
@@ -30,15 +30,31 @@ def judge(view: StepView, tolerance: float) -> Stage:
         return Stage(NAME, MISSING, f"nothing to hold grad_sample against: {why}")
     recorded, against = dict(view.step.grad_sample), "refdp's explicit gradients in float64"
     found = differences(recorded, view.reference)
-    if all(d.relative <= tolerance for d in found):
+    if all(d.relative <= tolerance for d in found) and not apart(view, tolerance).any():
         return Stage(NAME, AGREES, against, found)
     undecided = decided_by_rounding(view, tolerance)
     if undecided.any() and undecided.mean() <= MOST_LEFT_OUT:
         others = differences(_rows(recorded, ~undecided), _rows(view.reference, ~undecided))
-        if all(d.relative <= tolerance for d in others):
+        if all(d.relative <= tolerance for d in others) and not apart(view, tolerance)[~undecided].any():
             figures = {"decided_by_rounding": int(undecided.sum()), "samples": len(undecided)}
             return Stage(NAME, AGREES, against, others, figures=figures)
     return Stage(NAME, DIFFERS, against, found)
+
+
+def apart(view: StepView, tolerance: float) -> np.ndarray:
+    """Which samples [B] differ by more than 100 ``tolerance`` of their own norm, and by more than ``tolerance`` of the
+    middle norm: what one large gradient would hide in a figure for the whole batch.
+
+    A sample that is predicted with confidence has a gradient of rounding: 1 - p is what is left of two numbers near 1.
+    """
+    reference = view.reference
+    assert reference is not None
+    norms, recorded = norms_of(reference), double(view.step.grad_sample)
+    usable = np.isfinite(norms)
+    middle = float(np.median(norms[usable])) if usable.any() else 0.0
+    with np.errstate(all="ignore"):
+        gap = norms_of({name: recorded[name] - values for name, values in reference.items()})
+    return usable & ~(gap <= np.maximum(100 * tolerance * norms, tolerance * middle))
 
 
 def decided_by_rounding(view: StepView, tolerance: float) -> np.ndarray:
@@ -50,10 +66,10 @@ def decided_by_rounding(view: StepView, tolerance: float) -> np.ndarray:
     assert step.y is not None
     with np.errstate(all="ignore"):
         norms, recorded = norms_of(reference), double(step.grad_sample)
-        apart = norms_of({name: recorded[name] - values for name, values in reference.items()}) / norms
-    off = np.flatnonzero(np.isfinite(apart) & (apart > tolerance))
-    found = np.zeros(len(apart), dtype=bool)
-    if not len(off) or len(off) > MOST_LEFT_OUT * len(apart):
+        gap = norms_of({name: recorded[name] - values for name, values in reference.items()}) / norms
+    off = np.flatnonzero(np.isfinite(gap) & (gap > tolerance))
+    found = np.zeros(len(gap), dtype=bool)
+    if not len(off) or len(off) > MOST_LEFT_OUT * len(gap):
         return found
     x, y = inputs(network, step.x[off], view.meta), step.y[off]
     rng, moved = np.random.default_rng(0), np.zeros(len(off))
@@ -65,7 +81,7 @@ def decided_by_rounding(view: StepView, tolerance: float) -> np.ndarray:
         }
         other = per_sample_gradients(network, nudged, x, y)
         moved = np.maximum(moved, norms_of({name: other[name] - own[name] for name in own}) / norms[off])
-    found[off] = apart[off] <= 10 * moved
+    found[off] = gap[off] <= 10 * moved
     return found
 
 
