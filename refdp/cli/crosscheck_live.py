@@ -122,7 +122,9 @@ def answer(output: Output, asked: Asked, **settings: Any) -> int:
         "command": "step" if settings else "gradients",
         "tolerance": asked.tolerance,
         "models": models,
-        "findings": _findings(output, asked, python, {each.package for each in chosen_peers}) if settings else [],
+        "findings": _findings(output, asked, python, {each.package for each in chosen_peers})
+        if settings
+        else [],
     }
     if asked.markdown_file is not None:
         _write(Path(asked.markdown_file), markdown(found).encode())
@@ -208,7 +210,9 @@ def _one_model(
     }
 
 
-def _findings(output: Output, asked: Asked, python: dict[str, str], packages: set[str]) -> list[dict[str, Any]]:
+def _findings(
+    output: Output, asked: Asked, python: dict[str, str], packages: set[str]
+) -> list[dict[str, Any]]:
     """What installed packages do where a recorded step does not go."""
     found = []
     for probe in probes():

@@ -27,6 +27,8 @@ from refdp.validate import whole
 
 LONGEST = 4_000_000_000
 """The most outputs of torch's generator that are passed over to reach a step (seconds)."""
+WORTH = 4_000
+"""Outputs that take as long as a parameter of few entries does."""
 MOST_SPLITS = 1_000_000
 """The most steps of jax's chain of keys."""
 
@@ -51,7 +53,8 @@ class TorchSteps:
         if step < self._next:
             self._generator, self._next = copy.deepcopy(self._start), 0
         sizes = [math.prod(shape) for shape in self._shapes]
-        if (step - self._next) * sum(sizes) > LONGEST:
+        cost = sum(max(size, WORTH if size else 0) for size in sizes)
+        if (step - self._next) * cost > LONGEST:
             raise RefDPError(
                 f"step = {step}: {sum(sizes)} draws a step are too many to pass over; record an earlier step"
             )

@@ -7,6 +7,7 @@ import json
 import re
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from refdp.errors import RefDPError
 from refdp.traces.step import ARRAYS, BY_NAME, NUMBERS, TEXT, WHOLE, Trace, TracedStep
 
 _STEP = re.compile(r"step(0|[1-9][0-9]*)/(.+)", re.DOTALL)
+LARGEST, LARGEST_RATIO = 2**30, 20
+"""What a file may unpack to: so many bytes, or so many times its own size."""
 _BOUNDS = {"clip_norm": "> 0", "noise_multiplier": ">= 0", "divisor": "> 0", "expected_batch_size": "> 0"}
 
 
@@ -23,7 +26,7 @@ def read(path: Path | str) -> Trace:
     """The trace in this file.
 
     What stands at the top of a file of several steps holds for each of them, and weights before a step that are not
-    given are those after the step before.
+    given are those after the step before, unless their numbers say that steps lie between them.
 
     Raises:
         RefDPError: no such file, no sound npz, an unknown or repeated key, a wrong type or shape, settings that are out
@@ -43,8 +46,15 @@ def _arrays(content: bytes) -> dict[str, np.ndarray]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = archive.namelist()
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+        if unpacked > max(LARGEST, LARGEST_RATIO * len(content)):
+            raise RefDPError(
+                f"would unpack to {unpacked} bytes from {len(content)}; write it with numpy.savez"
+            )
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
+    except RefDPError:
+        raise
     except Exception as error:  # whatever the reader meets in bytes that are no such file
         reason = " ".join(str(error).split()) or type(error).__name__
         raise RefDPError(
@@ -74,9 +84,8 @@ def from_arrays(arrays: Mapping[str, np.ndarray]) -> Trace:
     steps: list[TracedStep] = []
     for number in range(max(1, len(numbered))):
         own = common | numbered.get(number, {})
-        before = steps[-1].params_after if steps else {}
         try:
-            steps.append(_step(own, before, number if numbered else None))
+            steps.append(_step(own, steps[-1] if steps else None))
         except RefDPError as error:
             raise RefDPError(f"step{number}: {error}" if numbered else str(error)) from None
     return Trace(tuple(steps), meta)
@@ -92,7 +101,7 @@ def _meta(values: Any) -> dict[str, Any]:
     return found
 
 
-def _step(arrays: dict[str, np.ndarray], before: Mapping[str, np.ndarray], number: int | None) -> TracedStep:
+def _step(arrays: dict[str, np.ndarray], before: TracedStep | None) -> TracedStep:
     given: dict[str, Any] = {attribute: {} for attribute in BY_NAME.values()}
     for key, values in arrays.items():
         kind, slash, name = key.partition("/")
@@ -117,10 +126,12 @@ def _step(arrays: dict[str, np.ndarray], before: Mapping[str, np.ndarray], numbe
             raise RefDPError(
                 f"{key!r}: unknown (known: {known}, each of them also under step0/, step1/, ...)"
             )
-    given["params"] = given["params"] or dict(before)
-    if given.get("step") is None:
-        given["step"] = number
     step = TracedStep(**given)
+    if before is not None:
+        if step.step is not None and before.step is not None and step.step <= before.step:
+            _refuse("step", f"is {step.step} after {before.step}; steps stand in the order they were taken")
+        if not step.params and step.follows(before):
+            step = replace(step, params=dict(before.params_after))
     _check_shapes(step)
     return step
 

@@ -81,6 +81,12 @@ class TracedStep:
             shapes.update({name: values.shape for name, values in arrays.items()})
         return shapes
 
+    def follows(self, other: TracedStep) -> bool:
+        """Whether this is the step after ``other`` in the run, as far as their numbers tell."""
+        if self.step is None or other.step is None:
+            return self.step is other.step
+        return self.step == other.step + 1
+
     def draws(self, name: str) -> np.ndarray:
         """noised_sum of a parameter as [N, *shape], N = 1 for a single one."""
         values, shape = self.noised_sum[name], self.shapes.get(name)

@@ -102,6 +102,7 @@ def test_steps_in_any_order_are_those_of_one_run(order: tuple[int, ...]) -> None
 
 def test_what_is_too_far_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(step_noise, "LONGEST", 1000)
+    monkeypatch.setattr(step_noise, "WORTH", 1)
     TorchSteps(3, [(100,)]).at(10)
     with pytest.raises(RefDPError, match="step = 11: 100 draws a step are too many"):
         TorchSteps(3, [(100,)]).at(11)
@@ -157,3 +158,8 @@ def test_the_frameworks_themselves(package: str, program: str, tmp_path: Path) -
         drawn = run.at(step) if package == "opacus" else jax_step(77, shapes, step)
         for place, values in enumerate(drawn):
             np.testing.assert_allclose(0.55 * values, recorded[f"{step}/{place}"], atol=1e-6, rtol=0)
+
+
+def test_steps_of_few_entries_take_their_time_too() -> None:
+    with pytest.raises(RefDPError, match="too many to pass over"):
+        TorchSteps(3, [(5,), (3,)]).at(10**7)  # minutes, before it was counted

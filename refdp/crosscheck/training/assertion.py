@@ -12,8 +12,9 @@ import numpy as np
 from refdp.crosscheck.training.check import TOLERANCE, Verdict, check_trace
 from refdp.crosscheck.training.model import network_of
 from refdp.crosscheck.training.result import DIFFERS, MISSING, Stage
+from refdp.crosscheck.training.view import double, norms_of
 from refdp.errors import RefDPError
-from refdp.traces import Trace, read
+from refdp.traces import Trace, TracedStep, read
 from refdp.traces.reader import from_arrays
 
 
@@ -55,10 +56,12 @@ def assert_gradients_match(
         arrays["norms"] = norms
     arrays |= _named("clipped_sum", clipped_sum or {})
     if clip_norm is not None:
-        arrays["clip_norm"] = np.float64(clip_norm)
+        arrays["clip_norm"] = clip_norm
     if clipped_sum and clip_norm is None:
         raise RefDPError("clip_norm: is needed where clipped_sum is given")
-    verdict = judged(from_host(arrays, {} if layout is None else {"layout": layout}), model, tolerance)
+    trace = from_host(arrays, {} if layout is None else {"layout": layout})
+    _check_rows(trace.steps[0])
+    verdict = judged(trace, model, tolerance)
     _require(verdict, ("gradients",))
     _raise(verdict, ())
 
@@ -92,8 +95,17 @@ def assert_step_matches(
     elif isinstance(trace, Mapping):
         trace = from_host(trace)
     verdict = judged(trace, model, tolerance)
-    _require(verdict, tuple(require))
-    _raise(verdict, tuple(allow))
+    _require(verdict, _names(require))
+    _raise(verdict, _names(allow))
+
+
+def _check_rows(step: TracedStep) -> None:
+    """Nothing is compared where there is no sample, or no sample of which the gradient is a number."""
+    if not step.batch_size:
+        raise RefDPError("y: holds no sample; nothing could be compared")
+    known = all(np.isfinite(values).all() for values in step.params.values())
+    if not known and step.grad_sample and not np.isfinite(norms_of(double(step.grad_sample))).any():
+        raise RefDPError("params: hold NaN or inf, and so does every gradient; nothing could be compared")
 
 
 def judged(trace: Trace, model: Any, tolerance: float = TOLERANCE) -> Verdict:
@@ -103,7 +115,13 @@ def judged(trace: Trace, model: Any, tolerance: float = TOLERANCE) -> Verdict:
 
 def from_host(arrays: Mapping[str, Any], meta: Mapping[str, Any] | None = None) -> Trace:
     """A trace from arrays, tensors or numbers by key."""
-    host: dict[str, np.ndarray] = {key: on_host(values) for key, values in arrays.items()}
+    host: dict[str, np.ndarray] = {}
+    for key, values in arrays.items():
+        try:
+            host[str(key)] = on_host(values)
+        except (TypeError, ValueError) as error:  # ragged lists, tensors of types that numpy has not
+            reason = " ".join(str(error).split())
+            raise RefDPError(f"{key}: is no array of numbers ({reason}); give a numpy array") from None
     if meta:
         host["meta"] = np.array(json.dumps(dict(meta)))
     return from_arrays(host)
@@ -117,7 +135,13 @@ def on_host(values: Any) -> np.ndarray:
 
 
 def _named(kind: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(arrays, Mapping):
+        raise RefDPError(f"{kind}: is a {type(arrays).__name__}, must be arrays by name")
     return {f"{kind}/{name}": values for name, values in arrays.items()}
+
+
+def _names(given: Iterable[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _require(verdict: Verdict, names: tuple[str, ...]) -> None:

@@ -84,7 +84,7 @@ def check_trace(trace: Trace, network: Network | None = None, tolerance: float =
     Raises:
         RefDPError: nothing in the trace can be judged, or its batch does not fit the model.
     """
-    if not 0 < tolerance < 1:
+    if not isinstance(tolerance, int | float) or not 0 < tolerance < 1:
         raise RefDPError(f"tolerance = {tolerance!r}: must be > 0 and < 1")
     steps, sound = [], []
     for number, view in enumerate(_views(trace, network)):
@@ -102,7 +102,7 @@ def check_trace(trace: Trace, network: Network | None = None, tolerance: float =
 
 
 def _explained(view: StepView, stage: Stage, tolerance: float) -> Stage:
-    if stage.status == MISSING:
+    if stage.status == MISSING and stage.name != batch.NAME:  # a batch has a size all the same
         return stage
     return dataclasses.replace(stage, causes=(*stage.causes, *causes.explain(view, stage, tolerance)))
 
@@ -112,6 +112,8 @@ def _views(trace: Trace, network: Network | None) -> Iterator[StepView]:
     for number, step in enumerate(trace.steps):
         if step.step == 0:
             velocity = {name: np.zeros(shape) for name, shape in step.shapes.items()}
+        elif number and not step.follows(trace.steps[number - 1]):
+            velocity = None  # steps in between were not recorded
         view = StepView(step, network, trace.meta, velocity, trace.steps[:number])
         yield view
         velocity = next_velocity(view)

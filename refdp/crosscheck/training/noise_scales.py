@@ -21,10 +21,8 @@ def wrong_scale(stage: Stage) -> tuple[float, float, float] | None:
     if not differs(stage) or scale is None or interval is None or scale <= 0:
         return None
     failed = stage.figures.get("failed", ("scale",))
-    if (
-        "scale" not in failed or "distribution" in failed
-    ):  # of another law, its scale is not a factor of this one's
-        return None
+    if "scale" not in failed or {"distribution", "known directions"} & set(failed):
+        return None  # of another law, or with something else in the sum: its scale is no factor
     low, high = interval[0] * interval[0] / scale, interval[1] * interval[1] / scale
     return None if low <= 1.0 <= high else (scale, low, high)
 

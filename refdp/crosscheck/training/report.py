@@ -82,13 +82,22 @@ def text(found: dict[str, Any]) -> str:
         end = f"first apart at step {parted['step']}, by its {parted['stage']}"
     elif not found["agrees"]:
         end = "every step agrees by itself; together they do not"
+    unsafe = [
+        cause["id"]
+        for stages in (*(step["stages"] for step in found["steps"]), found["overall"])
+        for stage in stages
+        for cause in stage["causes"]
+        if stage["status"] != DIFFERS and cause["safe"] is False
+    ]
+    if unsafe:
+        end += f"; UNSAFE by the remarks all the same: {', '.join(dict.fromkeys(unsafe))}"
     return "\n".join([*lines, end])
 
 
 def _stage_lines(stage: dict[str, Any]) -> list[str]:
     name, status = stage["stage"], stage["status"]
     if status == MISSING:
-        return [f"  {name:<12} {status:<13} {stage['against']}"]
+        return [f"  {name:<12} {status:<13} {stage['against']}", *_cause_lines(stage, "remark")]
     figure = f"relative {float(stage['relative']):.2g}" if stage["parameters"] else _figures(stage["figures"])
     lines = [f"  {name:<12} {status:<13} {figure}"]
     if status == DIFFERS:
@@ -100,9 +109,12 @@ def _stage_lines(stage: dict[str, Any]) -> list[str]:
         ]
         if not stage["causes"]:
             lines.append("    no known cause gives these numbers")
+    return [*lines, *_cause_lines(stage, "cause" if status == DIFFERS else "remark")]
+
+
+def _cause_lines(stage: dict[str, Any], word: str) -> list[str]:
     safety = {True: " (safe)", False: " (UNSAFE)", None: ""}
-    word = "cause" if status == DIFFERS else "remark"
-    return [*lines, *(f"    {word}: {c['id']}{safety[c['safe']]}: {c['text']}" for c in stage["causes"])]
+    return [f"    {word}: {c['id']}{safety[c['safe']]}: {c['text']}" for c in stage["causes"]]
 
 
 def _figures(figures: dict[str, Any]) -> str:

@@ -12,13 +12,17 @@ from typing import Any
 
 import numpy as np
 
+from refdp.crosscheck.training import kinks
 from refdp.crosscheck.training.check import next_velocity
+from refdp.crosscheck.training.result import differences
 from refdp.crosscheck.training.stages.update import moved_by
 from refdp.crosscheck.training.view import Arrays, StepView, double
 from refdp.models import Network
 from refdp.traces import Trace, TracedStep
 
 EVERY_WEIGHT = 1e-5
+LIKE = 2e-5
+"""Gradients nearer than this, relative, are the same: the two runs' weights differ by rounding."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,8 @@ def rerun(trace: Trace, network: Network, tolerance: float = EVERY_WEIGHT) -> Re
     """Take every step again, in float64.
 
     Each step: gradients at refdp's own weights, clipped and added up by refdp; plus the recorded noise, which is the
-    recorded noised sum less the recorded clipped sum; divided, and taken as a step, by refdp.
+    recorded noised sum less the recorded clipped sum; divided, and taken as a step, by refdp. Of a sample whose
+    gradient rounding decides the recorded one is taken.
     """
     apart: list[float] = []
     params = double(trace.steps[0].params)
@@ -56,7 +61,11 @@ def rerun(trace: Trace, network: Network, tolerance: float = EVERY_WEIGHT) -> Re
         lacking = _lacking(recorded)
         if lacking is not None:
             return Rerun(tuple(apart), f"step {number}: {lacking}", tolerance)
-        view = StepView(_own(recorded, network, trace.meta, params), network, trace.meta, velocity)
+        own = _own(recorded, network, trace.meta, params)
+        if own is None:
+            why = "rounding decides some gradients, and which way they went was not recorded (grad_sample)"
+            return Rerun(tuple(apart), f"step {number}: {why}", tolerance)
+        view = StepView(own, network, trace.meta, velocity)
         moved = moved_by(view)
         if moved is None:
             return Rerun(tuple(apart), f"step {number}: divisor or learning_rate was not recorded", tolerance)
@@ -77,14 +86,41 @@ def _lacking(recorded: TracedStep) -> str | None:
     return None
 
 
-def _own(recorded: TracedStep, network: Network, meta: Mapping[str, Any], params: Arrays) -> TracedStep:
-    """The step from refdp's weights, its noised sum made of refdp's clipped sum and the recorded noise."""
+def _own(
+    recorded: TracedStep, network: Network, meta: Mapping[str, Any], params: Arrays
+) -> TracedStep | None:
+    """The step from refdp's weights, its noised sum made of refdp's clipped sum and the recorded noise.
+
+    Of samples that rounding decides (``kinks``) the recorded gradients are taken; None where there are none recorded.
+    """
     noise = StepView(recorded).noise
     fresh = replace(recorded, params=params, grad_sample={}, clipped_sum={}, noised_sum={})
-    total = StepView(fresh, network, meta).clipped_sum
+    view = StepView(fresh, network, meta)
     assert noise is not None
+    assert view.reference is not None
+    total = view.clipped_sum
     assert total is not None
+    if recorded.grad_sample:
+        seen = double(recorded.grad_sample)
+        taken = kinks.undecided(view, kinks.gaps(seen, view.reference), LIKE)
+        if taken.any():
+            rows = {name: values.copy() for name, values in view.reference.items()}
+            for name, values in rows.items():
+                values[taken] = seen[name][taken]
+            total = StepView(replace(fresh, grad_sample=rows)).clipped_sum
+            assert total is not None
+    elif _far(recorded.clipped_sum, total) and (_moves(view) > LIKE).any():
+        return None
     return replace(fresh, noised_sum={name: total[name] + noise[name][0] for name in total})
+
+
+def _far(recorded: Mapping[str, np.ndarray], total: Arrays) -> bool:
+    return any(d.relative > LIKE for d in differences(dict(recorded), total))
+
+
+def _moves(view: StepView) -> np.ndarray:
+    assert view.norms is not None
+    return kinks.moves(view, np.arange(len(view.norms)))
 
 
 def _apart(found: Mapping[str, np.ndarray], expected: Arrays) -> float:

@@ -131,7 +131,7 @@ def inputs(network: Network, x: np.ndarray, meta: Mapping[str, Any]) -> np.ndarr
     first = (last[2], last[0], last[1])
     layout = meta.get("layout")
     fits = {"channels-last": x.shape[1:] == last, "channels-first": x.shape[1:] == first}
-    if layout is not None and layout not in fits:
+    if layout is not None and layout not in tuple(fits):
         raise RefDPError(f"meta.layout = {layout!r}: must be channels-first or channels-last")
     if layout is None and all(fits.values()) and last[2] > 1:
         raise RefDPError(f"x.shape = {x.shape}: fits channels first and last; let meta.layout say which")
@@ -158,10 +158,15 @@ def per_sample_gradients(
             f"y holds {int(y.max())}: this model has {network.num_classes} classes, 0 to {network.num_classes - 1}"
         )
     theta = network.from_framework(double(params))
-    out = np.empty((len(y), network.size))
-    with np.errstate(all="ignore"):  # a gradient that overflows is judged as it is
-        network.per_sample_gradients(np, theta, x, y, out)
-    return unpacked_rows(network, out)
+    try:
+        out = np.empty((len(y), network.size))
+        with np.errstate(all="ignore"):  # a gradient that overflows is judged as it is
+            network.per_sample_gradients(np, theta, x, y, out)
+        return unpacked_rows(network, out)
+    except MemoryError:
+        raise RefDPError(
+            f"{len(y)} samples of {network.size} parameters: more than memory holds in float64; record fewer samples"
+        ) from None
 
 
 def unpacked_rows(network: Network, rows: np.ndarray) -> Arrays:

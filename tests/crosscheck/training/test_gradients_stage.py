@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from crosscheck.training import faulty_step as fs
 
-from refdp.crosscheck.training.result import AGREES, DIFFERS, Stage
-from refdp.crosscheck.training.stages import gradients, norms
+from refdp.crosscheck.training import kinks
+from refdp.crosscheck.training.result import AGREES, DIFFERS, MISSING, Stage
+from refdp.crosscheck.training.stages import clipped_sum, gradients, norms
 from refdp.crosscheck.training.view import StepView, per_sample_gradients
 from refdp.traces import TracedStep
 
@@ -122,6 +123,37 @@ def test_nor_does_one_large_norm(clip_norm: float | None) -> None:
         assert found.status == status, (row, factor)
 
 
+def without_gradients(recorded: TracedStep, clip_norm: float = 1.0) -> TracedStep:
+    """Norms and the clipped sum, and not the gradients that they are of."""
+    view = StepView(dataclasses.replace(recorded, clip_norm=clip_norm))
+    assert view.clipped_sum is not None
+    return dataclasses.replace(
+        recorded, clip_norm=clip_norm, norms=view.norms, clipped_sum=view.clipped_sum, grad_sample={}
+    )
+
+
+def sums(recorded: TracedStep) -> Stage:
+    return clipped_sum.judge(StepView(recorded, fs.network("mlp")), 1e-5)
+
+
+def test_where_gradients_were_not_recorded_norms_and_sums_have_that_room() -> None:
+    recorded = without_gradients(step((3,)))
+    found = norms.judge(StepView(recorded, fs.network("mlp")), 1e-5)
+    assert (found.status, found.figures) == (AGREES, {"decided_by_rounding": 1})
+    assert sums(recorded).status in (AGREES, MISSING)
+    for row, kinks_there in [(6, (3,)), (6, ())]:
+        off = without_gradients(changed(step(kinks_there), row, 30.0), clip_norm=100.0)
+        assert sums(off).status == DIFFERS
+        assert norms.judge(StepView(off, fs.network("mlp")), 1e-5).status == DIFFERS
+
+
+def test_a_sum_that_rounding_moves_far_cannot_be_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded = without_gradients(step((3,)))
+    for largest, status in [(1.0, AGREES), (1e-9, MISSING)]:
+        monkeypatch.setattr(clipped_sum, "LARGEST_ROOM", largest)
+        assert sums(recorded).status == status
+
+
 def nothing_moves(*_: Any) -> np.ndarray:
     return np.zeros(SIZE, dtype=bool)
 
@@ -133,7 +165,7 @@ def everything_moves(*_: Any) -> np.ndarray:
 def test_the_tests_see_a_stage_that_leaves_out_none_or_whatever_is_off(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(gradients, "decided_by_rounding", nothing_moves)
+    monkeypatch.setattr(kinks, "undecided", nothing_moves)
     assert judged(step((3,))).status == DIFFERS
-    monkeypatch.setattr(gradients, "decided_by_rounding", everything_moves)
+    monkeypatch.setattr(kinks, "undecided", everything_moves)
     assert judged(changed(step(), 6, 2.0)).status == AGREES

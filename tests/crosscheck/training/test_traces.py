@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refdp.errors import RefDPError
-from refdp.traces import Trace, TracedStep, read, write
+from refdp.traces import Trace, TracedStep, read, reader, write
 from refdp.traces.reader import from_arrays
 from refdp.traces.writer import to_arrays
 
@@ -76,7 +76,10 @@ def test_the_top_of_a_file_holds_for_all_steps_and_weights_follow() -> None:
     first = {f"step0/param/{name}": np.zeros(shape) for name, shape in SHAPES.items()}
     trace = from_arrays({k: np.asarray(v) for k, v in (both | first | {"clip_norm": 2.5}).items()})
     assert [step.clip_norm for step in trace.steps] == [2.5, 2.5]
-    assert [step.step for step in trace.steps] == [0, 1]
+    assert [step.step for step in trace.steps] == [
+        None,
+        None,
+    ]  # a number that was not recorded is not made up
     for name in SHAPES:
         np.testing.assert_array_equal(trace.steps[1].params[name], trace.steps[0].params_after[name])
 
@@ -159,3 +162,14 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 def test_meta_is_plain_json() -> None:
     assert traced(meta=json.dumps({"model": "mlp"})).meta == {"model": "mlp"}
+
+
+def test_a_small_file_that_unpacks_to_a_lot_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "t.npz"
+    np.savez_compressed(path, x=np.zeros((4, 100_000)))
+    assert len(read(path).steps) == 1
+    monkeypatch.setattr(reader, "LARGEST", 2**20)
+    with pytest.raises(RefDPError, match="would unpack to 3200"):
+        read(path)

@@ -45,4 +45,6 @@ def explain(view: StepView, stage: Stage, tolerance: float) -> Cause | None:
         f"{int(wrong.sum())} of {len(used)} rows are right for another label, to {error:.1e}, such as {used[first]} "
         f"instead of {step.y[first]} in row {first}: the labels used are {how}"
     )
-    return Cause("labels-out-of-order" if same else "other-labels", text, True, error)
+    if same:  # x of one row and y of another
+        text += "; if they were trained on so, one record moves two rows, by 2 C together"
+    return Cause("labels-out-of-order" if same else "other-labels", text, None if same else True, error)

@@ -48,4 +48,4 @@ def _named(view: StepView, factor: float, error: float, tolerance: float) -> Cau
     if round(power) >= 1 and abs(power - round(power)) <= tolerance:
         text = f"{evidence}: a loss scale of 2^{round(power)} was not taken out before clipping"
         return Cause("loss-scale", text, True, error)
-    return Cause("gradients-scaled", f"{evidence}: the loss is multiplied by that", True, error)
+    return Cause("gradients-scaled", f"{evidence}: the loss is multiplied by that", None, error)

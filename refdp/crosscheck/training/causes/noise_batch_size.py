@@ -17,6 +17,7 @@ def explain(view: StepView, stage: Stage, tolerance: float) -> Cause | None:
     """A factor of B, its root, or of realised and expected batch size."""
     candidates: dict[str, tuple[float, str, bool | None]] = {}
     causes = []
+    # with one record more the realised size is another: then the noise's own scale tells of it
     for size, words in fits.sizes_of_batch(view).items():
         candidates = {
             "noise-on-the-mean": (
@@ -27,9 +28,9 @@ def explain(view: StepView, stage: Stage, tolerance: float) -> Cause | None:
             "noise-times-batch": (
                 size,
                 f"multiplied by {size:g}, {words}: added before a division undone here",
-                True,
+                None if "in this batch" in words else True,
             ),
-            "noise-per-sample": (size**0.5, f"added to each of {size:g} records' gradients ({words})", True),
+            "noise-per-sample": (size**0.5, f"added to each of {size:g} records' gradients ({words})", None),
             "noise-root-batch": (size**-0.5, f"divided by the root of {size:g}, {words}", False),
         }
         causes.append(noise_scales.closest(stage, candidates))
@@ -40,5 +41,9 @@ def explain(view: StepView, stage: Stage, tolerance: float) -> Cause | None:
             (expected / realised, "expected over realised"),
         ):
             text = f"multiplied by {words} batch size"
-            causes.append(noise_scales.closest(stage, {"noise-by-realised-size": (share, text, share >= 1)}))
+            causes.append(
+                noise_scales.closest(
+                    stage, {"noise-by-realised-size": (share, text, None if share >= 1 else False)}
+                )
+            )
     return min((c for c in causes if c is not None), key=lambda cause: cause.error, default=None)

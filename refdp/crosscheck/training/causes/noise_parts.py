@@ -1,6 +1,7 @@
 """Noise drawn several times for one sum, or split among several parts of it.
 
-Once for each of k micro-batches (or workers) gives sqrt(k) times the standard deviation: safe, and less accurate.
+Once for each of k micro-batches (or workers) gives sqrt(k) times the standard deviation: less accurate, and safe
+where k does not depend on who was drawn (an empty batch would get no noise at all).
 1 / sqrt(k) is a share for each of k workers, or a clip norm C / sqrt(L) for each of L parameters in the place of C.
 """
 
@@ -32,8 +33,11 @@ def explain(view: StepView, stage: Stage, tolerance: float) -> Cause | None:
     others = "".join(f" (or {other})" for other in fitting if other != k)
     evidence = f"measured {scale:.5g} ({low:.5g} to {high:.5g})"
     if more:
-        text = f"sqrt({k}) = {k**0.5:.5g} times the noise{others}: drawn once for each of {k} micro-batches; {evidence}"
-        return Cause("noise-per-micro-batch", text, True, errors[k])
+        text = (
+            f"sqrt({k}) = {k**0.5:.5g} times the noise{others}: drawn once for each of {k} micro-batches: safe "
+            f"if their number does not depend on the records drawn; {evidence}"
+        )
+        return Cause("noise-per-micro-batch", text, None, errors[k])
     tensors = len(stage.figures.get("by_parameter", ()))
     layers = f"; there are {tensors} parameters, and C / sqrt({k}) is one's share" if k == tensors else ""
     text = (

@@ -8,11 +8,13 @@ import numpy as np
 
 from refdp.crosscheck.training.result import Cause, Stage
 from refdp.crosscheck.training.view import Arrays, StepView
+from refdp.traces import TracedStep
 
 STAGE = "noise"
 SAME = 1e-3
 """Relative: noise is known to the rounding of the sums it was added to."""
 LEAST = 4
+FIRST = 16
 
 
 def explain(view: StepView, stage: Stage, tolerance: float) -> Cause | None:
@@ -27,9 +29,12 @@ def explain(view: StepView, stage: Stage, tolerance: float) -> Cause | None:
 def _before(view: StepView, own: Arrays) -> Cause | None:
     for number in range(len(view.earlier) - 1, -1, -1):
         step = view.earlier[number]
-        old = StepView(step, view.network, view.meta).noise
-        if old is None or not step.noise_multiplier or step.clip_norm is None:
+        if not step.clipped_sum or not step.noised_sum or not step.noise_multiplier or step.clip_norm is None:
             continue
+        if not _begins_alike(step, own, step.noise_multiplier * step.clip_norm):
+            continue
+        old = StepView(step).noise
+        assert old is not None
         shared = [name for name in own if name in old and old[name].shape[1:] == own[name].shape[1:]]
         if not shared:
             continue
@@ -45,6 +50,19 @@ def _before(view: StepView, own: Arrays) -> Cause | None:
             )
             return Cause("noise-of-an-earlier-step", text, False, error)
     return None
+
+
+def _begins_alike(step: TracedStep, own: Arrays, std: float) -> bool:
+    """Whether the first draws of a parameter that both have are the same: most steps are told apart by these."""
+    name = next((name for name in own if name in step.noised_sum and own[name].size), None)
+    if name is None or name not in step.clipped_sum:
+        return False
+    noised, total = step.draws(name)[0].ravel()[:FIRST], step.clipped_sum[name].ravel()[:FIRST]
+    own_first = own[name][0].ravel()[:FIRST]
+    return (
+        len(noised) == len(own_first)
+        and _distance(own_first, (noised.astype(float) - total) / std) <= 10 * SAME
+    )
 
 
 def _elsewhere(own: Arrays) -> Cause | None:

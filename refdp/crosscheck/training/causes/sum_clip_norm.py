@@ -29,7 +29,19 @@ def explain(view: StepView, stage: Stage, tolerance: float) -> Cause | None:
         return None
     error = fits.misfit(found, view.sum_with(fits.clip_scales(norms, used)))
     text = f"clipped to {used:.6g}, to {error:.1e}, where clip_norm is recorded as {clip_norm:g}"
-    return fits.best([Cause("other-clip-norm", text, used < clip_norm, error)], tolerance)
+    statistic = _statistic(used, norms[np.isfinite(norms)])
+    if statistic is not None:
+        text += f"; it is {statistic} of this batch's norms: taken from them without noise, it tells of them"
+    safe = used < clip_norm and (None if statistic else True)
+    return fits.best([Cause("other-clip-norm", text, safe, error)], tolerance)
+
+
+def _statistic(used: float, norms: np.ndarray) -> str | None:
+    """What of the batch's own norms a clip norm is, if anything."""
+    known = {"the median": float(np.median(norms)), "the mean": float(norms.mean())}
+    known |= {f"the {100 * q:g} % quantile": float(np.quantile(norms, q)) for q in (0.1, 0.25, 0.75, 0.9)}
+    known["one"] = float(norms[np.abs(norms - used).argmin()])
+    return next((words for words, value in known.items() if fits.near(used, value, 1e-4)), None)
 
 
 def _closest(view: StepView, found: np.ndarray, norms: np.ndarray) -> float | None:

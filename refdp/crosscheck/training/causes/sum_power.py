@@ -17,12 +17,13 @@ def explain(view: StepView, stage: Stage, tolerance: float) -> Cause | None:
     if not fits.differs(stage) or view.norms is None or clip_norm is None:
         return None
     n = np.where(np.isfinite(view.norms) & (view.norms > 0), view.norms, 1.0)
-    made = {
-        "C / n²": clip_norm / n**2,
-        "(C / n)²": (clip_norm / n) ** 2,
-        "sqrt(C / n)": np.sqrt(clip_norm / n),
-        "C / sqrt(n)": clip_norm / np.sqrt(n),
-    }
+    with np.errstate(over="ignore"):
+        made = {
+            "C / n²": clip_norm / n**2,
+            "(C / n)²": (clip_norm / n) ** 2,
+            "sqrt(C / n)": np.sqrt(clip_norm / n),
+            "C / sqrt(n)": clip_norm / np.sqrt(n),
+        }
     found, causes = double(view.step.clipped_sum), []
     for words, scales in made.items():
         scales = np.minimum(1.0, scales)

@@ -8,6 +8,7 @@ from refdp.clippers import AdaptiveClipper, ClipContext, Clipper, clippers
 from refdp.crosscheck.training import fits
 from refdp.crosscheck.training.result import Cause, Stage
 from refdp.crosscheck.training.view import StepView, double
+from refdp.errors import RefDPError
 
 STAGE = "clipped sum"
 ELSEWHERE = ("flat", "per-layer")
@@ -20,7 +21,10 @@ def explain(view: StepView, stage: Stage, tolerance: float) -> Cause | None:
         return None
     found, fitting = double(view.step.clipped_sum), []
     for name in clippers.names():
-        rule = clippers.create(name, clip_norm=clip_norm)
+        try:
+            rule = clippers.create(name, clip_norm=clip_norm)
+        except RefDPError:  # a rule that such a clip norm is out of range for
+            continue
         scales = None if name in ELSEWHERE else _scales(rule, view)
         if scales is not None:
             error = fits.misfit(found, fits.sum_by_tensor(view, scales))

@@ -43,7 +43,7 @@ def explain(view: StepView, stage: Stage, tolerance: float) -> Cause | None:
         return None
     return Cause(
         "sum-scaled",
-        f"{evidence}: a record contributes up to {abs(factor) * clip_norm:.4g}",
-        abs(factor) <= 1.0,
+        f"{evidence}: a record contributes up to {abs(factor) * clip_norm:.4g}, if the factor is a constant",
+        None if abs(factor) <= 1.0 else False,
         error,
     )

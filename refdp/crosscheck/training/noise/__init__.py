@@ -5,6 +5,7 @@
     distribution   the normal law: Kolmogorov-Smirnov, and the largest draw
     repeats        values that were drawn more than once
     correlation    the same draws in two tensors, draws or steps
+    directions     along the sums, the gradients and the weights, which noise should know nothing of
     statistics     all of them, for a step and for many
     again          the noise drawn again from its seed
 

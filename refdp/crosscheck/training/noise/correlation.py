@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from scipy import fft, special
@@ -17,7 +18,11 @@ from refdp.crosscheck.training.noise.moments import smallest
 from refdp.crosscheck.training.noise.sample import Sample
 
 ROWS = 512
-"""The most draws of which all pairs are compared; the first ones."""
+"""Draws are compared in blocks of so many: all pairs of blocks while that takes ``PRODUCTS``, else those closest."""
+PRODUCTS = 2e11
+"""The most products of entries that comparing draws may take (some seconds)."""
+LAGS = 32
+"""Places apart at which entries of one step are compared."""
 SHIFTED = 10_000_000
 """The most coordinates, over all pairs of steps, that are compared at every shift; steps close to each other first."""
 OVERLAP = 16
@@ -55,26 +60,67 @@ def between_rows(
     """p-value of every two rows; the oddest two, and their correlation.
 
     Args:
-        rows: [R, D]; only the first ``ROWS`` are compared.
+        rows: [R, D]; of very many, each is compared with those of its own block and of the next ones only.
         errors: the most by which each is unknown, in Euclidean length [R].
         groups: rows of one group are not compared [R].
     """
-    rows, errors = rows[:ROWS], errors[:ROWS]
+    if len(rows) < 2 or rows.shape[1] < 2:
+        return 1.0, None
     lengths = np.linalg.norm(rows, axis=1)
     usable = lengths > 0
-    scaled = rows / np.where(usable, lengths, 1.0)[:, None]
-    off = np.where(usable, 2 * errors / np.where(usable, lengths, 1.0), np.inf)
-    first, second = np.triu_indices(len(rows), 1)
-    if groups is not None:
-        apart = groups[first] != groups[second]
-        first, second = first[apart], second[apart]
-    if not len(first) or rows.shape[1] < 2:
+    inverse = 1.0 / np.where(usable, lengths, 1.0)
+    off = np.where(usable, 2 * errors * inverse, np.inf)
+    kinds = np.arange(len(rows)) if groups is None else groups
+    tried, oddest = 0, (-np.inf, (0, 0, 0.0))
+    for first, second in _blocks(len(rows), rows.shape[1]):
+        r = (rows[first] @ rows[second].T) * inverse[first, None] * inverse[None, second]
+        apart = kinds[first, None] != kinds[None, second]
+        if first == second:
+            apart &= np.triu(np.ones(r.shape, dtype=bool), 1)
+        known = np.where(apart, np.abs(r) - off[first, None] - off[None, second], -np.inf)
+        tried += int(apart.sum())
+        i, j = divmod(int(np.argmax(known)), known.shape[1])
+        if apart[i, j] and known[i, j] > oddest[0]:
+            oddest = float(known[i, j]), (i + first.start, j + second.start, float(r[i, j]))
+    if not tried:
         return 1.0, None
-    r = (scaled @ scaled.T)[first, second]
-    place = int(np.argmax(np.abs(r) - off[first] - off[second]))
-    a, b = int(first[place]), int(second[place])
-    one = p_value(float(r[place]), rows.shape[1], float(off[a] + off[b]))
-    return min(1.0, len(r) * one), (a, b, float(r[place]))
+    a, b, closest = oddest[1]
+    one = p_value(closest, rows.shape[1], float(off[a] + off[b]))
+    return min(1.0, tried * one), oddest[1]
+
+
+def _blocks(count: int, size: int) -> Iterator[tuple[slice, slice]]:
+    """Pairs of blocks of rows, those closest to each other first: each with itself and the next one at least."""
+    blocks = [slice(start, min(start + ROWS, count)) for start in range(0, count, ROWS)]
+    left = PRODUCTS
+    for distance in range(len(blocks)):
+        for first, second in zip(blocks, blocks[distance:], strict=False):
+            yield first, second
+            left -= ROWS**2 * size
+        if distance and left < 0:
+            return
+
+
+def along_lags(sample: Sample) -> tuple[float, tuple[int, float] | None]:
+    """p-value of entries beside those 1 to ``LAGS`` places on, in the order recorded; the oddest lag, and r there.
+
+    Entries in blocks of a lag's length: even blocks beside the odd ones that follow them, and odd beside even ones, are
+    pairs of independent vectors.
+    """
+    rows, found = sample.rows, []
+    size, error = rows.shape[1], 2 * sample.pool.error
+    for lag in range(1, min(LAGS, size // 2) + 1):
+        odd = np.arange(size - lag) // lag % 2 == 1
+        for chosen in (~odd, odd):
+            places = np.flatnonzero(chosen)
+            a, b = rows[:, places].ravel(), rows[:, places + lag].ravel()
+            lengths = float(np.linalg.norm(a)), float(np.linalg.norm(b))
+            if a.size > 1 and 0 not in lengths:
+                r = float(a @ b) / (lengths[0] * lengths[1])
+                found.append((p_value(r, a.size, error / lengths[0] + error / lengths[1]), (lag, r)))
+    if not found:
+        return 1.0, None
+    return smallest([p for p, _ in found]), min(found)[1]
 
 
 def shifted(rows: np.ndarray, errors: np.ndarray) -> tuple[float, tuple[int, int, int, float] | None]:

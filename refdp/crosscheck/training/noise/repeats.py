@@ -36,9 +36,27 @@ def repeats(values: np.ndarray, rounding: np.ndarray, unknown: float = 0.0) -> t
     found = values.size - len(np.unique(np.floor(np.abs(values.ravel()) / width)))
     each = 2 * (_DENSITY * (width + 2 * flat) + _ATOM)
     expected = float(np.minimum(1.0, np.arange(values.size) * each).sum())
+    return _at_least(found, expected), found, expected
+
+
+def zeros(sample: Sample) -> tuple[float, int]:
+    """p-value; how many entries have no noise at all, to rounding: few of very many do not show in the noise's scale.
+
+    |z + e| <= t with probability at most 0.798 t and the few values that a float32 generator has there, whatever e;
+    what is recorded of it is off by its rounding besides.
+    """
+    pool = sample.pool
+    room = pool.rounding + pool.sum_error / math.sqrt(sample.rows.shape[1]) + 2.0**-22
+    found = int((np.abs(pool.values) <= room).sum())
+    expected = float(np.minimum(1.0, 2 * _DENSITY * (room + pool.rounding) + 4 * _ATOM).sum())
+    return _at_least(found, expected), found
+
+
+def _at_least(found: int, expected: float) -> float:
+    """Of so many among independent events of which so many are expected (Chernoff)."""
     if found <= expected:
-        return 1.0, found, expected
-    return math.exp(found - expected - found * math.log(found / expected)), found, expected
+        return 1.0
+    return math.exp(found - expected - found * math.log(found / expected))
 
 
 def within(sample: Sample) -> tuple[float, dict[str, int], int, float]:

@@ -1,6 +1,6 @@
 """Every test of a step's noise, or of many steps' together, at one stated rate of false alarms.
 
-Power, for D coordinates (all draws of all parameters together) and p-values below RATE / 9 = 1.1e-7: a standard
+Power, for D coordinates (all draws of all parameters together) and p-values below RATE / 12 = 8.3e-8: a standard
 deviation that is off by a fraction f is found with probability 1/2 where f = 5.3 / sqrt(2 D), and 99.9 % where
 f = 8.4 / sqrt(2 D): 2.3 % and 3.7 % of one draw of 26,010 coordinates, 0.23 % and 0.37 % of a hundred. Measured with
 float32's rounding: a half or twice the scale shows from some 70 coordinates on, no noise from 2, Laplace noise of the
@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from refdp.crosscheck.training.noise import correlation, distribution, moments, repeats
+from refdp.crosscheck.training.noise import correlation, directions, distribution, moments, repeats
 from refdp.crosscheck.training.noise.sample import Sample, joined
+from refdp.crosscheck.training.view import StepView
 
 RATE = 1e-6
 """The chance that sound noise fails: of one step, over all its tests, and again of all steps together (Bonferroni)."""
@@ -59,8 +60,8 @@ class Findings:
         }
 
 
-def of_step(sample: Sample) -> Findings:
-    """All tests that one step allows."""
+def of_step(sample: Sample, view: StepView | None = None) -> Findings:
+    """All tests that one step allows; ``view`` tells directions that the noise should know nothing of."""
     pool = sample.pool
     p_values: dict[str, float] = {}
     p_values["scale"], ratio, interval = moments.scale(pool)
@@ -69,9 +70,14 @@ def of_step(sample: Sample) -> Findings:
     p_values["sums along axes"], axis = moments.along_axes(sample)
     p_values["largest"], largest = distribution.largest(pool)
     p_values["repeats"], by_tensor, repeated, expected = repeats.within(sample)
+    p_values["zeros"], zeros = repeats.zeros(sample)
+    p_values["between neighbours"], lag = correlation.along_lags(sample)
     p_values["between parameters"], tensors = correlation.between_tensors(sample)
     p_values["between draws"], draws = correlation.between_rows(sample.rows, sample.errors)
     p_values["distribution"], distance = distribution.normal(pool, _shape_scale(p_values, ratio))
+    along = None if view is None else directions.along(view, sample, _shape_scale(p_values, ratio))
+    if along is not None:
+        p_values["known directions"] = along[0]
     measured = {
         "scale": ratio,
         "scale_interval": interval,
@@ -85,6 +91,9 @@ def of_step(sample: Sample) -> Findings:
         "oddest_axis": axis,
         "closest_parameters": tensors,
         "closest_draws": draws,
+        "zeros": zeros,
+        "oddest_lag": lag,
+        "oddest_direction": None if along is None else along[1],
         "coordinates": pool.values.size,
         "draws": len(sample.rows),
         "rounding": pool.error / pool.values.size**0.5,
@@ -128,8 +137,8 @@ def of_steps(samples: Sequence[Sample], numbers: Sequence[int]) -> Findings:
 
 
 def _shape_scale(p_values: dict[str, float], ratio: float) -> float:
-    """The scale that the shape is judged at: 1, or as measured where "scale" fails anyhow (below RATE / 9 it does)."""
-    return ratio if ratio > 0 and p_values["scale"] < RATE / 9 else 1.0
+    """The scale that the shape is judged at: 1, or as measured where "scale" fails anyhow (below RATE / 12 it does)."""
+    return ratio if ratio > 0 and p_values["scale"] < RATE / 12 else 1.0
 
 
 def _common(sample: Sample, samples: Sequence[Sample]) -> Sample:

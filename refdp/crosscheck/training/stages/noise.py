@@ -40,7 +40,7 @@ def judge(view: StepView, tolerance: float) -> Stage:
     found = sample(view, tolerance)
     if isinstance(found, str):
         return Stage(NAME, MISSING, found)
-    tested, replayed = of_step(found), again.replay(view.step, found)
+    tested, replayed = of_step(found, view), again.replay(view.step, found)
     figures = {
         **tested.figures,
         "std": found.std,

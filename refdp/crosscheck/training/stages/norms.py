@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from refdp.crosscheck.training import kinks
 from refdp.crosscheck.training.result import AGREES, DIFFERS, MISSING, Difference, Stage
 from refdp.crosscheck.training.view import StepView
 
@@ -30,10 +31,18 @@ def judge(view: StepView, tolerance: float) -> Stage:
             initial=0.0
         )
     )
+    figures = {}
+    if (
+        relative.max(initial=0.0) > tolerance and not view.step.grad_sample
+    ):  # a gradient that rounding decides
+        left_out = kinks.undecided(view, relative, tolerance)
+        relative, figures = relative[~left_out], {"decided_by_rounding": int(left_out.sum())}
     worst = float(relative.max(initial=0.0))
     source = "the recorded gradients" if view.step.grad_sample else "refdp's gradients"
     status = AGREES if worst <= tolerance else DIFFERS
-    return Stage(NAME, status, f"norms of {source}", (Difference("norms", absolute, worst, cosine),))
+    return Stage(
+        NAME, status, f"norms of {source}", (Difference("norms", absolute, worst, cosine),), figures=figures
+    )
 
 
 def _relative(found: np.ndarray, expected: np.ndarray, clip_norm: float | None) -> np.ndarray:

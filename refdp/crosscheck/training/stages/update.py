@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from refdp.crosscheck.training.result import AGREES, DIFFERS, MISSING, Stage, differences
+from refdp.crosscheck.training.result import AGREES, DIFFERS, MISSING, Cause, Stage, differences
 from refdp.crosscheck.training.view import Arrays, StepView
 
 NAME = "update"
@@ -13,6 +13,9 @@ NAME = "update"
 def judge(view: StepView, tolerance: float) -> Stage:
     """What each parameter moved by, within ``tolerance`` relative and the rounding of the weights."""
     step = view.step
+    moved = _moved_between(view)
+    if moved is not None:
+        return moved
     if not step.params_after or not step.params:
         return Stage(NAME, MISSING, "param or param_after was not recorded")
     expected = moved_by(view)
@@ -25,9 +28,40 @@ def judge(view: StepView, tolerance: float) -> Stage:
     }
     judged = differences(given, expected)
     agrees = all(d.relative <= tolerance for d in judged)
+    due = any(values.any() for values in expected.values())
+    if agrees and due and all((np.abs(values) <= room[name]).all() for name, values in expected.items()):
+        return Stage(
+            NAME, MISSING, "no weight is due to move by more than it is rounded by; record them in float64"
+        )
     return Stage(
         NAME, AGREES if agrees else DIFFERS, "the recorded noised sum, divided and taken as a step", judged
     )
+
+
+def _moved_between(view: StepView) -> Stage | None:
+    """Weights before this step that are not those after the step before; None where they are, or that is not known."""
+    step, before = view.step, view.earlier[-1] if view.earlier else None
+    if before is None or step.step is None or not step.follows(before) or not before.params_after:
+        return None
+    changed = []
+    for name, values in step.params.items():
+        old = before.params_after.get(name)
+        if old is None or old.shape != values.shape:
+            continue
+        kind = min(old.dtype, values.dtype, key=lambda dtype: dtype.itemsize)
+        gap = np.abs(old.astype(np.float64) - values.astype(np.float64))
+        room = np.spacing(np.abs(old).astype(kind)).astype(np.float64)
+        if (gap > room).any():
+            changed.append(name)
+    if not changed:
+        return None
+    found = differences({n: step.params[n] for n in changed}, {n: before.params_after[n] for n in changed})
+    text = (
+        f"weights of {', '.join(changed[:3])}{' ...' if len(changed) > 3 else ''} are not those after step "
+        f"{before.step}: something that was not recorded changed them between the steps"
+    )
+    cause = Cause("weights-changed-between-steps", text, None)
+    return Stage(NAME, DIFFERS, f"the weights after step {before.step}", found, (cause,))
 
 
 def moved_by(view: StepView) -> Arrays | None:
@@ -75,5 +109,5 @@ def lacking(view: StepView) -> str:
     if view.released is None:
         missing.append("the noised sum (a single draw of it)")
     if step.momentum and view.velocity is None:
-        missing.append("the steps before it, which momentum remembers")
+        missing.append("every step from step 0 on, with its number, which momentum remembers")
     return ", ".join(missing) + " not recorded"
