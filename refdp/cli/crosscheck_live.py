@@ -53,6 +53,7 @@ class Asked:
     memory: float
     save: str | None
     markdown_file: str | None
+    by_parameter: bool
 
 
 def live_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -98,6 +99,9 @@ def live_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--markdown", "markdown_file", metavar="FILE", help="Write the tables there as Markdown."
         ),
+        click.option(
+            "--by-parameter", is_flag=True, help="Every parameter's differences, too (--json has them)."
+        ),
     ]
     for option in reversed(options):
         command = option(command)
@@ -131,7 +135,7 @@ def answer(output: Output, asked: Asked, **settings: Any) -> int:
     verdicts = [row["agrees"] for model in models for row in model["rows"]]
     if all(verdict is None for verdict in verdicts):
         output.say("no framework answered: install one, or say where one is with --peer NAME=PYTHON")
-    output.answer(found, text(found))
+    output.answer(found, text(found, asked.by_parameter))
     return 4 if False in verdicts else 0
 
 

@@ -8,9 +8,13 @@ _SAFETY = {True: " (safe)", False: " (UNSAFE)", None: ""}
 _STAGES = ("gradients", "norms", "clipped sum", "noise", "update")
 
 
-def text(found: dict[str, Any]) -> str:
+def text(found: dict[str, Any], by_parameter: bool = False) -> str:
     """The ``refdp-crosscheck-live/1`` document in lines."""
     blocks = [_block(model, found["tolerance"]) for model in found["models"]]
+    if by_parameter:
+        blocks += [
+            _parameters(model, row) for model in found["models"] for row in model["rows"] if row["verdict"]
+        ]
     findings = [line for one in found["findings"] for line in _finding(one)]
     return "\n\n".join(
         [*blocks, *(["\n".join(["what the installed packages do:", *findings])] if findings else [])]
@@ -29,6 +33,18 @@ def markdown(found: dict[str, Any]) -> str:
         ]
         blocks.append(f"### {_title(model)}\n\n" + "\n".join(table))
     return "\n\n".join(blocks) + "\n"
+
+
+def _parameters(model: dict[str, Any], row: dict[str, Any]) -> str:
+    """Gradients and clipped sum of the first step by parameter: largest absolute and relative difference, cosine."""
+    lines = [f"{model['model']}, {row['peer']}, by parameter: absolute, relative, 1 - cosine"]
+    for stage in row["verdict"]["steps"][0]["stages"]:
+        if stage["stage"] in ("gradients", "clipped sum"):
+            for one in stage["parameters"]:
+                cosine = "-" if one["cosine"] is None else f"{1 - one['cosine']:.1e}"
+                figures = f"{float(one['absolute']):.1e}  {float(one['relative']):.1e}  {cosine}"
+                lines.append(f"  {stage['stage']:<12} {one['name']:<24} {figures}")
+    return "\n".join(lines)
 
 
 def _finding(one: dict[str, Any]) -> list[str]:

@@ -121,6 +121,17 @@ def test_the_table_names_what_to_install_and_what_differs(
     assert lines["right-way"].endswith("agrees")
 
 
+def test_every_parameter_has_its_figures(frameworks: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*ASKED, "--only", "right", "--by-parameter"]) == 0
+    said = capsys.readouterr().out
+    for stage in ("gradients", "clipped sum"):
+        for name in ("fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"):
+            assert any(line.split()[:-3] == [*stage.split(), name] for line in said.splitlines()), (
+                stage,
+                name,
+            )
+
+
 def test_only_the_right_one_is_no_disagreement(frameworks: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([*ASKED, "--only", "right"]) == 0
     assert run([*ASKED, "--only", "absent"]) == 0
