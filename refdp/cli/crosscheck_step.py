@@ -9,8 +9,10 @@ import click
 from refdp.cli.crosscheck_live import Asked, answer, live_options
 from refdp.cli.output import Output, output_options
 from refdp.cli.parameters import COUNT, NON_NEGATIVE, POSITIVE
-from refdp.crosscheck.training.assertion import judged
+from refdp.crosscheck.training.check import check_trace
+from refdp.crosscheck.training.model import network_of
 from refdp.crosscheck.training.report import document, text
+from refdp.crosscheck.training.rerun import rerun
 from refdp.errors import RefDPError
 from refdp.traces import read
 
@@ -70,7 +72,10 @@ def step(
     models = flags["models"]
     if models is not None and len(models) != 1:
         raise RefDPError(f"--model {','.join(models)}: a trace is of one model; name one")
-    verdict = judged(read(trace_file), models[0] if models else None, flags["tolerance"])
-    found = document(verdict, flags["tolerance"])
+    trace = read(trace_file)
+    network = network_of(models[0] if models else None, trace)
+    verdict = check_trace(trace, network, flags["tolerance"])
+    run = None if network is None or len(trace.steps) == 1 else rerun(trace, network)
+    found = document(verdict, flags["tolerance"], run)
     output.answer(found, text(found))
-    return 0 if verdict.agrees else 4
+    return 0 if verdict.agrees and (run is None or run.parted is None) else 4

@@ -7,13 +7,14 @@ from typing import Any
 
 import refdp
 from refdp.crosscheck.training.check import Verdict
+from refdp.crosscheck.training.rerun import Rerun
 from refdp.crosscheck.training.result import DIFFERS, MISSING, Stage
 
 SCHEMA = "refdp-crosscheck-step/1"
 
 
-def document(verdict: Verdict, tolerance: float) -> dict[str, Any]:
-    """Everything that was found, as a JSON document."""
+def document(verdict: Verdict, tolerance: float, run: Rerun | None = None) -> dict[str, Any]:
+    """Everything that was found, as a JSON document; ``run``: the whole run taken again."""
     meta, parted = verdict.trace.meta, verdict.parted
     return {
         "schema": SCHEMA,
@@ -30,6 +31,17 @@ def document(verdict: Verdict, tolerance: float) -> dict[str, Any]:
             for step in verdict.steps
         ],
         "overall": [_stage(stage) for stage in verdict.overall],
+        "rerun": None if run is None else rerun_to_json(run),
+    }
+
+
+def rerun_to_json(run: Rerun) -> dict[str, Any]:
+    """Weights after each step beside refdp's own run."""
+    return {
+        "apart": list(run.apart),
+        "parted": run.parted,
+        "stopped": run.stopped,
+        "tolerance": run.tolerance,
     }
 
 
@@ -76,12 +88,16 @@ def text(found: dict[str, Any]) -> str:
         lines += [line for stage in step["stages"] for line in _stage_lines(stage)]
     for stage in found["overall"]:
         lines += ["all steps", *_stage_lines(stage)]
+    if found["rerun"] is not None:
+        lines += _run_lines(found["rerun"])
     parted = found["parted"]
     end = "every stage that could be judged agrees"
     if parted is not None:
         end = f"first apart at step {parted['step']}, by its {parted['stage']}"
     elif not found["agrees"]:
         end = "every step agrees by itself; together they do not"
+    elif found["rerun"] is not None and found["rerun"]["parted"] is not None:
+        end = "every stage that could be judged agrees; over the run the weights part"
     unsafe = [
         cause["id"]
         for stages in (*(step["stages"] for step in found["steps"]), found["overall"])
@@ -92,6 +108,16 @@ def text(found: dict[str, Any]) -> str:
     if unsafe:
         end += f"; UNSAFE by the remarks all the same: {', '.join(dict.fromkeys(unsafe))}"
     return "\n".join([*lines, end])
+
+
+def _run_lines(run: dict[str, Any]) -> list[str]:
+    lines = []
+    if run["apart"]:
+        apart = max(map(float, run["apart"]))
+        lines.append(f"taken again by refdp, {len(run['apart'])} steps: weights at most {apart:.1e} apart")
+    if run["parted"] is not None:
+        lines.append(f"  a weight is {float(run['apart'][run['parted']]):.1e} off after step {run['parted']}")
+    return lines + ([] if run["stopped"] is None else [f"not taken again further: {run['stopped']}"])
 
 
 def _stage_lines(stage: dict[str, Any]) -> list[str]:

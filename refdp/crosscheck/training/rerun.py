@@ -45,13 +45,18 @@ class Rerun:
         return next((number for number, value in enumerate(self.apart) if not value <= self.tolerance), None)
 
 
-def rerun(trace: Trace, network: Network, tolerance: float = EVERY_WEIGHT) -> Rerun:
+def rerun(trace: Trace, network: Network, tolerance: float | None = None) -> Rerun:
     """Take every step again, in float64.
 
     Each step: gradients at refdp's own weights, clipped and added up by refdp; plus the recorded noise, which is the
     recorded noised sum less the recorded clipped sum; divided, and taken as a step, by refdp. Of a sample whose
     gradient rounding decides the recorded one is taken.
+
+    Args:
+        tolerance: of every weight; EVERY_WEIGHT for up to ten steps, and in proportion for more, where None.
     """
+    if tolerance is None:  # roundings add up
+        tolerance = EVERY_WEIGHT * max(1.0, len(trace.steps) / 10)
     apart: list[float] = []
     params = double(trace.steps[0].params)
     velocity: Arrays | None = {name: np.zeros(values.shape) for name, values in params.items()}

@@ -10,7 +10,7 @@ from typing import Any
 from refdp.crosscheck.process import Outcome
 from refdp.crosscheck.training.check import Verdict, check_trace
 from refdp.crosscheck.training.live import LivePeer, record
-from refdp.crosscheck.training.report import document
+from refdp.crosscheck.training.report import document, rerun_to_json
 from refdp.crosscheck.training.rerun import Rerun, rerun
 from refdp.errors import RefDPError
 from refdp.models import Network
@@ -108,12 +108,5 @@ def to_json(row: Row, tolerance: float) -> dict[str, Any]:
         "agrees": row.agrees,
         "seconds": row.outcome.seconds,
         "verdict": verdict,
-        "rerun": None
-        if run is None
-        else {
-            "apart": list(run.apart),
-            "parted": run.parted,
-            "stopped": run.stopped,
-            "tolerance": run.tolerance,
-        },
+        "rerun": None if run is None else rerun_to_json(run),
     }

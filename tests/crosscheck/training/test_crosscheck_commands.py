@@ -195,7 +195,20 @@ def test_a_clean_trace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     meta = {"layers": description.describe(fs.network("conv")), "layout": "channels-first"}
     write(Trace(fs.run("conv", 1).steps, meta), tmp_path / "t.npz")
     assert run(["crosscheck", "step", "--trace", str(tmp_path / "t.npz")]) == 0
-    assert "every stage that could be judged agrees" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "every stage that could be judged agrees" in said
+    assert "taken again by refdp, 3 steps: weights at most" in said
+
+
+def test_a_run_that_parts_from_refdps_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fault = next(f for f in FAULTS if f.stage == "update" and f.model == "mlp")
+    trace = fs.run(fault.model, 1, {"update": fault.hook}, **fault.settings)
+    meta = dict(trace.meta) | {"layers": description.describe(fs.network(fault.model))}
+    write(Trace(trace.steps, meta), tmp_path / "t.npz")
+    assert run(["crosscheck", "step", "--trace", str(tmp_path / "t.npz"), "--json"]) == 4
+    found = json.loads(capsys.readouterr().out)
+    check_schema("crosscheck-step", found, "answer")
+    assert found["rerun"]["parted"] == found["parted"]["step"]
 
 
 @pytest.mark.parametrize(
