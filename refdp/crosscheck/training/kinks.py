@@ -14,6 +14,8 @@ from refdp.crosscheck.training.view import Arrays, StepView, inputs, norms_of, p
 NUDGE = 5e-7
 """Relative size of the random moves of weights: what float32 rounds a layer's output by, some units of 6e-8."""
 NUDGES = 12
+JUMP = 1e-5
+"""A gradient that moves by no more than this jumps nowhere: the nudges move a smooth one by some of their own size."""
 ROOM = 3.0
 """How many times its largest move a sample's gradient may be off."""
 MOST_LEFT_OUT = 1 / 3
@@ -59,7 +61,8 @@ def undecided(view: StepView, gaps: np.ndarray, tolerance: float) -> np.ndarray:
     found = np.zeros(len(gaps), dtype=bool)
     off = np.flatnonzero(np.isfinite(gaps) & (gaps > tolerance))
     if len(off) and len(off) <= MOST_LEFT_OUT * len(gaps):
-        found[off] = gaps[off] <= ROOM * moves(view, off)
+        moved = moves(view, off)
+        found[off] = (moved > JUMP) & (gaps[off] <= ROOM * moved)
     return found
 
 

@@ -154,6 +154,18 @@ def test_a_sum_that_rounding_moves_far_cannot_be_judged(monkeypatch: pytest.Monk
         assert sums(recorded).status == status
 
 
+def test_a_smooth_gradient_gets_no_room_however_small_the_tolerance() -> None:
+    recorded = without_gradients(step())
+    off = {name: values * (1 + 1e-6) for name, values in recorded.clipped_sum.items()}
+    view = StepView(dataclasses.replace(recorded, clipped_sum=off), fs.network("mlp"))
+    assert clipped_sum.judge(view, 1e-5).status == AGREES
+    assert clipped_sum.judge(view, 1e-8).status == DIFFERS
+    rows = {name: values.copy() for name, values in step().grad_sample.items()}
+    rows["fc1.weight"][6] *= 1 + 1e-6
+    view = StepView(dataclasses.replace(step(), grad_sample=rows), fs.network("mlp"))
+    assert gradients.judge(view, 1e-8).status == DIFFERS
+
+
 def nothing_moves(*_: Any) -> np.ndarray:
     return np.zeros(SIZE, dtype=bool)
 

@@ -44,7 +44,7 @@ def movable(view: StepView, tolerance: float) -> tuple[int, float]:
     assert view.scales is not None
     assert view.norms is not None
     moved = kinks.moves(view, np.arange(len(view.norms)))
-    decided = moved > tolerance
+    decided = moved > max(tolerance, kinks.JUMP)
     return int(decided.sum()), float((kinks.ROOM * moved * view.scales * view.norms)[decided].sum())
 
 
