@@ -42,6 +42,7 @@ ALLOWED = {
     "config": LEAVES | STAGES | {"plan", "accounting"},
     "dpmechanism": LEAVES | {"accounting", "clippers", "noise"},
     "audit": LEAVES | {"accounting"},
+    "audit/runs": LEAVES | STAGES | {"audit", "accounting", "plan", "batches", "engine", "config"},
     "traces": LEAVES,
     "crosscheck": LEAVES | {"accounting"},
     "crosscheck/training": LEAVES | {"crosscheck", "traces", "models", "clippers", "replay"},
