@@ -34,7 +34,7 @@ from refdp.files import exclusive
 from refdp.recipes import recipe_for
 
 _NOT_CONFIG = ("jobs", "output", "resume", "quick", "as_json", "quiet")
-_CONFIDENCE = Number("> 0 and < 1, for example 0.95", lambda x: 0 < x < 1)
+_CONFIDENCE = Number("> 0.5 and < 1, for example 0.95", lambda x: 0.5 < x < 1)
 _RECIPE = ("model", "clip_norm", "learning_rate", "optimizer")
 _OPEN = (
     "data_dir", "neighboring", "noise_multiplier", "target_epsilon", "batch_size", "steps", "references", "fault",
@@ -181,7 +181,8 @@ def run(ctx: click.Context, **options: Any) -> int:
     \b
     refdp audit run --data-dir DIR                        1,000 gradient canaries in one run of mnistnet
     refdp audit run --data-dir DIR --fault half-noise     the same with half the noise: refuted
-    refdp audit run --canary mislabelled --scores black-box --runs 200 --canaries 10
+    refdp audit run --data-dir DIR --canary mislabelled --scores black-box --canaries 1 --runs 200 \\
+        --records 100 --steps 20 --target-epsilon 10 --initial worst-case      by final models only: a minute
 
     Exit code 3: refuted; 0: not (which proves nothing: see the power beside it); 2: bad usage, or no bound.
     """

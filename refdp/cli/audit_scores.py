@@ -14,6 +14,7 @@ from refdp.audit.scores import Scores, read_scores
 from refdp.cli.inputs import read_text
 from refdp.cli.output import Output, output_options
 from refdp.cli.parameters import DELTA, NON_NEGATIVE, Number
+from refdp.errors import RefDPError
 
 _CONFIDENCE = Number("> 0.5 and < 1, for example 0.95", lambda x: 0.5 < x < 1)
 
@@ -76,6 +77,11 @@ def scores(
     read = read_scores(file, fair_coins=fair_coins, lower_is_member=lower_is_member)
     at = next(value for value in (delta, read.delta, 1e-5) if value is not None)
     if delta is not None and read.delta not in (None, delta):
+        if claimed_epsilon is None and read.claimed_epsilon is not None:
+            raise RefDPError(
+                f"--delta {delta:g}: the file claims epsilon {read.claimed_epsilon:g} at delta {read.delta:g}, which "
+                "says nothing of another delta; leave --delta out, or give --claimed-epsilon at it"
+            )
         output.say(f"--delta {delta:g} is taken, not the file's {read.delta:g}")
     theory = Theory() if ledger is None else theory_of(ledger, at)
     claimed = read.claimed_epsilon if claimed_epsilon is None else claimed_epsilon

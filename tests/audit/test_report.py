@@ -119,8 +119,8 @@ def last(found: Report) -> str:
 
 def test_words() -> None:
     assert last(made()) == (
-        "not refuted: the bound by first is 3.41 <= 4; a leak of 5.24 or more would have been refuted in 4 of 5 such "
-        "experiments"
+        "not refuted: the bound by first is 3.41 <= 4; a Gaussian leak of 5.24 or more, scored as well as can be, "
+        "would have been refuted in 4 of 5 such experiments"
     )
     assert last(made(quick=True)) == "not refuted: the bound by first is 3.41 <= 4"
     assert last(made("second")).startswith(

@@ -135,6 +135,13 @@ def test_a_run_depends_on_its_number_only_and_jobs_change_nothing() -> None:
     assert without_seconds(next(iter(run_many(setup, [4], 1)))) == alone[4]
 
 
+def test_the_test_accuracy_is_told_of_the_first_runs_only() -> None:
+    """A run's is a test split's worth of work; which runs have one depends on their numbers only."""
+    setup = small(canaries=20, steps=1, runs=12)
+    assert run_one(setup, 9)["test_accuracy"] is not None
+    assert run_one(setup, 10)["test_accuracy"] is None
+
+
 def test_pooled_scores_do_not_depend_on_which_run_ended_first() -> None:
     setup = small(canaries=20, steps=3, runs=4)
     records = [run_one(setup, number) for number in range(4)]
@@ -185,6 +192,13 @@ def test_a_directory_refuses_runs_and_records_that_are_not_its_own(tmp_path: Pat
         directory.runs(setup)
     with pytest.raises(RefDPError, match="data changed"):
         directory.go_on(small(canaries=20, steps=2, runs=2, data_seed=3))
+    for other in (small(canaries=20, steps=2, runs=3), small(canaries=20, steps=2, runs=2, seed=9)):
+        (directory.path / "scores.jsonl").write_bytes(b"")
+        directory.append(run_one(other, other.config.runs - 1))
+        with pytest.raises(RefDPError, match="line 1: is no run of this audit"):
+            directory.runs(setup)
+    with pytest.raises(RefDPError, match="another audit began there"):
+        directory.begin(setup)
     (directory.path / "scores.jsonl").write_bytes(b"")
     for _ in range(2):
         directory.append(run_one(setup, 0))
@@ -218,7 +232,10 @@ def test_weights_that_overflow_are_an_error_and_not_a_score() -> None:
         ({"canary": "companions", "canaries": 1, "runs": 500, "initial": "worst-case"}, "no influence"),
         ({"initial": "worst-case", "records": 400}, "leaves none"),
         ({"neighboring": "replace-one", "references": 5}, "under replace-one"),
-        ({"fault": "shuffle-as-poisson"}, "give its own away"),
+        ({"fault": "shuffle-as-poisson", "batch_size": 46}, "give its own away"),
+        ({"fault": "shuffle-as-poisson"}, "which is no fault"),
+        ({"noise_multiplier": 1e300}, "less noise"),
+        ({"estimator": "gdp:replicates=99"}, "unknown estimator"),
         ({"fault": "shuffle-as-poisson", "sampling": "shuffle"}, "must say Poisson"),
         ({"fault": "typo"}, "fault = 'typo'"),
         (
@@ -227,6 +244,11 @@ def test_weights_that_overflow_are_an_error_and_not_a_score() -> None:
         ),
         ({"sampling": "shuffle", "batch_size": 46, "claimed_epsilon": 0.1}, "knows the order"),
         ({"estimator": "nobody"}, "unknown estimator"),
+        ({"confidence": 0.4}, "confidence = 0.4"),
+        ({"clipping": "global"}, "would add nothing"),
+        ({"clipping": "global", "canary": "companions", "canaries": 1, "runs": 500}, "would add nothing"),
+        ({"canary": "mislabelled", "canaries": 1, "runs": 500, "references": 9}, "in many runs"),
+        ({"sampling": "fixed-order", "batch_size": 46, "steps": 9}, "an epoch has 10 steps"),
         ({"canary": "mislabelled", "canaries": 1}, "would allow no bound"),
         ({"neighboring": "add-remove", "sampling": "shuffle", "batch_size": 46}, "."),
     ],
@@ -245,8 +267,9 @@ def test_what_cannot_be_audited_is_refused(changes: dict[str, Any], message: str
         ({}, "gdp"),
         ({"batch_size": 46}, "one-run"),
         ({"canary": "mislabelled", "canaries": 50}, "one-run"),
-        ({"canary": "mislabelled", "canaries": 1, "runs": 500}, "clopper-pearson"),
-        ({"canary": "companions", "canaries": 1, "runs": 500}, "clopper-pearson"),
+        ({"canary": "mislabelled", "canaries": 1, "runs": 500}, "gdp"),
+        ({"canary": "mislabelled", "canaries": 1, "runs": 500, "batch_size": 46}, "clopper-pearson"),
+        ({"canary": "companions", "canaries": 1, "runs": 500, "batch_size": 1}, "clopper-pearson"),
         ({"estimator": "bayesian"}, "bayesian"),
     ],
     ids=str,

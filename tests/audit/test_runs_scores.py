@@ -11,6 +11,7 @@ from runs_helpers import mu_of, scores_of, small
 from scipy.stats import kstest
 
 from refdp.audit.runs.initial import worst_case_weights
+from refdp.data import Split
 
 LEVEL = 1e-3  # of each test: seeds are fixed, and none was chosen
 
@@ -115,15 +116,39 @@ def test_sampled_scores_without_the_batches_tell_something() -> None:
 @pytest.mark.parametrize(
     "canary", ["mislabelled", "out-of-distribution", "out-of-distribution:pattern=constant"]
 )
-def test_white_box_scores_of_records_are_log_likelihood_ratios(canary: str) -> None:
-    """Others are subtracted one by one here, so this holds for many canaries that touch each other."""
-    setup = small(canary=canary, canaries=80, noise_multiplier=5.0, steps=20)
-    scores = scores_of(setup, 10)
+def test_the_white_box_score_of_one_record_is_a_log_likelihood_ratio(canary: str) -> None:
+    setup = small(canary=canary, canaries=1, noise_multiplier=5.0, steps=20, runs=300)
+    scores = scores_of(setup, 300)
     mu = mu_of(setup)
     for values in (np.exp(scores.outside), np.exp(-scores.planted)):
         assert abs(values.mean() - 1) < 4 * values.std() / np.sqrt(len(values))
     assert 0.2 * mu < scores.planted.std() < 1.25 * mu  # no contribution above K; canaries share their noise
     assert scores.planted.mean() > 0 > scores.outside.mean()
+
+
+@pytest.mark.parametrize("batch_size", [None, 46])
+def test_a_score_does_not_look_at_the_coins_of_others(batch_size: int | None) -> None:
+    """Of canaries that are all the same record nothing can be told but how many were planted; with the others' coins
+    known, each planted one would score a constant more, and the one-run bound of a sound run be 2.5 at epsilon 0.1."""
+    setup = small(
+        canary="mislabelled", canaries=80, steps=5, learning_rate=1e-3, noise_multiplier=None,
+        target_epsilon=0.1, batch_size=batch_size,
+    )  # fmt: skip
+    same = np.zeros(80, dtype=np.int64)
+    one = Split(setup.canary_records.x[same], setup.canary_records.y[same])
+    train = setup.data.train
+    x, y = np.concatenate([train.x[:60], one.x]), np.concatenate([train.y[:60], one.y])
+    setup = replace(setup, canary_records=one, data=replace(setup.data, train=Split(x, y)))
+    scores = scores_of(setup)
+    spread = np.ptp(np.concatenate([scores.planted, scores.left_out]))
+    assert spread < 1e-4 * abs(scores.planted[0])
+
+
+def test_many_records_in_one_run_are_told_by_their_scores() -> None:
+    setup = small(canary="mislabelled", canaries=80, noise_multiplier=1.0, steps=20)
+    scores = scores_of(setup, 10)
+    wins = (scores.planted[:, None] > scores.outside).mean()
+    assert wins > 0.6
 
 
 def test_worst_case_weights_and_final_weights_tell_mislabelled_records() -> None:

@@ -37,12 +37,13 @@ def empty_class(scores: Scores) -> str | None:
     return None
 
 
-def too_few(ceiling_at: Callable[[int], float], confidence: float) -> str:
-    """The text for too few canaries; ``ceiling_at`` gives the ceiling at so many times the canaries there are."""
-    low, high = 1, 2
-    while high <= MOST and not ceiling_at(high) > 0:
-        low, high = high, 2 * high
-    if high > MOST:
+def too_few(ceiling_at: Callable[[int], float], confidence: float, most: int = MOST) -> str:
+    """The text for too few canaries; ``ceiling_at`` gives the ceiling at so many times the canaries there are, up to
+    ``most``."""
+    low, high = 1, max(1, min(2, most))
+    while high < most and not ceiling_at(high) > 0:
+        low, high = high, min(2 * high, most)
+    if high == 1 or not ceiling_at(high) > 0:
         return f"no number of canaries can show epsilon > 0 at confidence {confidence:g} and this delta; lower them"
     while high - low > 1:
         middle = (low + high) // 2

@@ -16,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import ndtr
 
-from refdp.audit.estimators._answer import COINS, refuse, too_few
+from refdp.audit.estimators._answer import COINS, MOST, refuse, too_few
 from refdp.audit.estimators._leak import mu_of
 from refdp.audit.estimators._order import untied
 from refdp.audit.estimators.base import Design, Estimate
@@ -100,7 +100,8 @@ def one_run(name: str, bound: Bound, scores: Scores, design: Design, assumes: tu
         return refuse(name, reason)
     ceiling = most(m)
     if ceiling <= 0:
-        return refuse(name, too_few(lambda times: most(times * m), design.confidence))
+        allowed = MOST if design.delta * 2 * m * MOST <= 1 else int(1 / (2 * m * design.delta))
+        return refuse(name, too_few(lambda times: most(times * m), design.confidence, allowed))
     places = untied(Scores(scores.planted, scores.left_out), design.seed)
     laid = plan(bound, m, design)
     value, k = laid.best(bound, m, design.delta, lambda k: right(places, k))

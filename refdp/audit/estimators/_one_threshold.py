@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from refdp.audit.estimators._answer import assumptions, empty_class, refuse, too_few
-from refdp.audit.estimators._rates import Bound, Rates, count
+from refdp.audit.estimators._rates import Bound, Rates, count, told_right
 from refdp.audit.estimators.base import Design, Estimate, Estimator
 from refdp.audit.scores import Scores
 
@@ -44,12 +44,13 @@ class OneThreshold(Estimator):
         if reason:
             return refuse(self.name, reason)
         rates = count(scores, design, type(self).layout)
-        ceiling = self.value(rates.ceiling(), design)
+
+        def best(times: int) -> float:
+            sizes = len(scores.planted) * times, len(scores.outside) * times
+            return self.value(told_right(*sizes, design, type(self).layout), design)
+
+        ceiling = max(self.value(rates.ceiling(), design), best(1))
         if ceiling <= 0:
-
-            def best(times: int) -> float:
-                return self.value(Rates(0, rates.outside * times, 0, rates.planted * times), design)
-
             return refuse(self.name, too_few(best, design.confidence))
         epsilon = max(self.value(rates, design), 0.0)  # epsilon is never negative, so 0 always holds
         return Estimate(

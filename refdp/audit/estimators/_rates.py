@@ -2,14 +2,16 @@
 
 The threshold is the j-th highest outside score. The rank j is laid out before these scores are seen, for a Gaussian
 leak of the size expected; where none is expected, its size is guessed from a tenth of the scores, which are then not
-counted. With n scores outside, the chance that another is higher is at most Beta(j, n - j + 1) in distribution
-(equal to it where scores have no atoms): the same upper bound as Clopper-Pearson's with j - 1 false positives out of
-n at a threshold fixed beforehand. Given the threshold, planted scores at or below it are binomial. So every score is
-counted in full, and nothing was chosen by what is counted.
+counted: a tenth drawn by lot, from the seed and the order of all scores, whatever the input is sorted by. With n
+scores outside, the chance that another is higher is at most Beta(j, n - j + 1) in distribution (equal to it where
+scores have no atoms): the same upper bound as Clopper-Pearson's with j - 1 false positives out of n at a threshold
+fixed beforehand. Given the threshold, planted scores at or below it are binomial. So every score is counted in full,
+and nothing was chosen by what is counted.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -74,19 +76,40 @@ def count(scores: Scores, design: Design, bound: Bound) -> Rates:
     """Count at the threshold laid out; both classes must hold scores."""
     scores = untied(scores, design.seed)
     planted, outside = scores.planted, scores.outside
-    if design.expected_epsilon is not None:
-        mu = max(mu_of(design.expected_epsilon, design.delta), 0.05)
-    elif min(len(planted), len(outside)) < 2 / HELD_OUT:
-        mu = 2.0  # too few to hold any out
-    else:
-        rng = np.random.default_rng([design.seed, 1])
+    mu = _leak_beforehand(len(planted), len(outside), design)
+    if mu is None:
+        planted, outside = (
+            np.sort(planted),
+            np.sort(outside),
+        )  # the order of the input, maybe by score, must not matter
+        rng = np.random.default_rng([design.seed, 1, zlib.crc32(planted.tobytes()), len(outside)])
         (seen_in, planted), (seen_out, outside) = _split(planted, rng), _split(outside, rng)
         wins = np.searchsorted(np.sort(seen_out), seen_in).mean() / len(seen_out)
-        half = 0.5 / (len(seen_in) * len(seen_out))
-        mu = max(round(float(np.sqrt(2) * ndtri(np.clip(wins, half, 1 - half))), 1), 0.1)
+        mu = _leak_guessed(float(wins), len(seen_in) * len(seen_out))
     rank = lay_out(bound, len(planted), len(outside), mu, design.delta, design.miss)
     threshold = np.partition(outside, len(outside) - rank)[len(outside) - rank]
     return Rates(rank - 1, len(outside), int((planted <= threshold).sum()), len(planted))
+
+
+def told_right(planted: int, outside: int, design: Design, bound: Bound) -> Rates:
+    """What ``count`` gives where each of so many planted scores is above all of so many outside."""
+    mu = _leak_beforehand(planted, outside, design)
+    if mu is None:
+        seen_in, seen_out = int(planted * HELD_OUT), int(outside * HELD_OUT)
+        planted, outside, mu = planted - seen_in, outside - seen_out, _leak_guessed(1.0, seen_in * seen_out)
+    return Rates(lay_out(bound, planted, outside, mu, design.delta, design.miss) - 1, outside, 0, planted)
+
+
+def _leak_beforehand(planted: int, outside: int, design: Design) -> float | None:
+    """mu where it is not to be guessed from held-out scores; None where it is."""
+    if design.expected_epsilon is not None:
+        return max(mu_of(design.expected_epsilon, design.delta), 0.05)
+    return 2.0 if min(planted, outside) < 2 / HELD_OUT else None  # too few to hold any out
+
+
+def _leak_guessed(wins: float, pairs: int) -> float:
+    """mu at which planted scores win this share of so many pairs, to one digit."""
+    return max(round(float(np.sqrt(2) * ndtri(np.clip(wins, 0.5 / pairs, 1 - 0.5 / pairs))), 1), 0.1)
 
 
 def _split(values: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -49,8 +49,9 @@ class Estimate:
     Attributes:
         estimator: its name.
         epsilon: lower bound; 0 where nothing is shown; None where these scores allow no bound at all.
-        ceiling: the bound had every canary been told right: no leak, however large, can be shown to be more with so
-            many canaries. None where epsilon is.
+        ceiling: the bound had every guess at a canary been right (for one-run estimators: with as many planted as left
+            out): no leak, however large, can be shown to be more with so many canaries under this design. None where
+            epsilon is.
         refused: why there is no bound; None where there is one.
         assumes: what the bound rests on beyond the fair planting of canaries; a line each, empty for nothing.
         details: what was counted: thresholds, guesses, errors.

@@ -5,7 +5,8 @@ Jeffreys' prior Beta(1/2, 1/2) on each, x errors of n leave Beta(x + 1/2, n - x 
     epsilon(FPR, FNR) = max(log((1 - delta - FNR) / FPR), log((1 - delta - FPR) / FNR), 0)
 has a posterior, whose (1 - confidence) quantile is the bound. Its distribution function is
     P(epsilon <= e) = E over FPR of P(FNR >= max(1 - delta - e^e FPR, (1 - delta - FPR) e^-e)),
-an integral over the quantiles of FPR of what grows with them: the sum over right ends is above it.
+an integral over the quantiles of FPR of what grows with them: the sum over right ends is above it. The last cell, whose
+right end is 1, is halved again and again, lest it alone outweigh a small chance to miss.
 
 G1. The bound is at most the posterior's quantile: credible, given the prior. How often it holds in repetitions is not
     promised, though close to the confidence where errors are not too few.
@@ -20,14 +21,14 @@ from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import betaincc, betaincinv
+from scipy.special import betaincc, betainccinv, betaincinv
 
 from refdp.audit.estimators import clopper_pearson, estimators
 from refdp.audit.estimators._one_threshold import OneThreshold
 from refdp.audit.estimators._rates import Bound, Rates
 from refdp.audit.estimators.base import Design
 
-CELLS = 2048
+CELLS, HALVES = 2048, 40
 
 
 @estimators.register("bayesian")
@@ -53,10 +54,10 @@ class Bayesian(OneThreshold):
 
 def below(epsilon: float, rates: Rates, delta: float) -> float:
     """The posterior chance that epsilon is at most this, rounded up."""
-    errors = _right_ends(rates.positives, rates.outside)
+    errors, weights = _right_ends(rates.positives, rates.outside)
     least = np.maximum(1 - delta - math.exp(epsilon) * errors, (1 - delta - errors) * math.exp(-epsilon))
     shape = rates.negatives + 0.5, rates.planted - rates.negatives + 0.5
-    return float(betaincc(*shape, np.clip(least, 0, 1)).mean()) + 1e-12
+    return float(weights @ betaincc(*shape, np.clip(least, 0, 1))) * (1 + 1e-12) + 1e-15
 
 
 @lru_cache(maxsize=4096)
@@ -73,7 +74,10 @@ def _quantile(rates: Rates, delta: float, miss: float) -> float:
 
 
 @lru_cache(maxsize=256)
-def _right_ends(positives: int, outside: int) -> np.ndarray:
-    """Posterior quantiles of FPR at the right ends of equal cells of its distribution function [CELLS]."""
-    ends = np.arange(1, CELLS + 1) / CELLS
-    return np.asarray(betaincinv(positives + 0.5, outside - positives + 0.5, ends))
+def _right_ends(positives: int, outside: int) -> tuple[np.ndarray, np.ndarray]:
+    """Posterior quantiles of FPR at the right ends of cells of its distribution function, and the cells' chances."""
+    shape = positives + 0.5, outside - positives + 0.5
+    left = 0.5 ** np.arange(1, HALVES + 1) / CELLS  # of the last cell: what lies behind the ends in it
+    ends = betaincinv(*shape, np.arange(1, CELLS) / CELLS)
+    weights = np.concatenate([np.full(CELLS - 1, 1 / CELLS), left, left[-1:]])
+    return np.concatenate([ends, betainccinv(*shape, left), [1.0]]), weights

@@ -69,7 +69,7 @@ class Gdp(Estimator):
 
             def best(times: int) -> float:
                 more, _ = self._replicates(len(scores.planted) * times, len(scores.outside) * times, design)
-                return float(more.gaps()[k - 1])
+                return _epsilon(float(more.gaps()[k - 1]), design)
 
             return refuse(self.name, too_few(best, design.confidence))
         places = untied(scores, design.seed)

@@ -111,7 +111,10 @@ def _legend(found: Report) -> list[str]:
         "the others are for comparison.",
         "  ",
     )
-    lines += _wrapped("ceiling: no leak, however large, can be shown to be more with so many canaries.", "  ")
+    laid = "" if found.claimed is None else ", laid out for this claim"
+    lines += _wrapped(
+        f"ceiling: no leak, however large, can be shown to be more with so many canaries{laid}.", "  "
+    )
     power = next((row.power for row in found.rows if row.power is not None), None)
     if power is not None:
         what = "its bound exceeds 0" if found.claimed is None else "the claim is refuted"

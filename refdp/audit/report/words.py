@@ -68,6 +68,6 @@ def _refutable(found: Power | None) -> str:
             f"; no Gaussian leak, however large, would have been refuted in {chance(found)} such experiments"
         )
     return (
-        f"; a leak of {rough(found.smallest_refutable)} or more would have been refuted in {chance(found)} such "
-        "experiments"
+        f"; a Gaussian leak of {rough(found.smallest_refutable)} or more, scored as well as can be, would have been "
+        f"refuted in {chance(found)} such experiments"
     )

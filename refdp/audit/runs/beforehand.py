@@ -21,6 +21,7 @@ def best_bound(config: AuditConfig) -> float:
     Raises:
         RefDPError: an unknown estimator, or one that would allow no bound on any such scores.
     """
+    estimator = estimators.get(config.estimator or "")()
     canaries = config.canaries * config.runs
     planted = np.arange((canaries + 1) // 2) + 1.0
     left_out, references = (
@@ -28,7 +29,7 @@ def best_bound(config: AuditConfig) -> float:
         -0.5 - np.arange((config.references or 0) * config.runs),
     )
     scores = Scores(planted, left_out, references, fair_coins=True, runs=config.runs)
-    found = estimators.create(config.estimator or "").estimate(scores, design_of(config))
+    found = estimator.estimate(scores, design_of(config))
     if found.epsilon is None or found.ceiling is None:
         raise RefDPError(
             f"--estimator {config.estimator}: {canaries} canaries would allow no bound: {found.refused}; give more "

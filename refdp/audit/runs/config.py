@@ -71,7 +71,8 @@ class AuditConfig:
         whole(0, seed=self.seed)
         one_of(SCORES, scores=self.scores)
         one_of(INITIAL, initial=self.initial)
-        strictly_between(0, 1, delta=self.delta, confidence=self.confidence)
+        strictly_between(0, 1, delta=self.delta)
+        strictly_between(0.5, 1, confidence=self.confidence)
         if self.fault is not None:
             one_of(FAULTS, fault=self.fault)
         if self.batch_size is not None:

@@ -48,7 +48,15 @@ class AuditDirectory:
         return AuditConfig.from_json(read_json(self.path / CONFIG, "audit directory"))
 
     def begin(self, setup: Setup) -> Setup:
-        """Write down what was chosen, before any run; the setup with initial weights, if they are worst-case."""
+        """Write down what was chosen, before any run; the setup with initial weights, if they are worst-case.
+
+        Raises:
+            RefDPError: another audit began here in the meantime.
+        """
+        if (self.path / CONFIG).exists():
+            raise RefDPError(
+                f"--output {str(self.path)!r}: another audit began there just now; choose another"
+            )
         if setup.config.initial == "worst-case":
             setup = replace(setup, initial=worst_case_weights(setup))
             buffer = io.BytesIO()
@@ -80,7 +88,7 @@ class AuditDirectory:
         """The runs that ended. A last line that is not whole, as a killed audit leaves it, is cut off.
 
         Raises:
-            RefDPError: a line that is no run of this audit, named by its number.
+            RefDPError: a line that is no run of this audit (its coins are not this audit's, say), named by its number.
         """
         path, config = self.path / SCORES, setup.config
         if not path.exists():
@@ -98,9 +106,9 @@ class AuditDirectory:
                 raise RefDPError(f"{where}: not JSON ({error}); start a new audit") from None
             check_schema("audit-run-scores", found[-1], where)
             sizes = [len(found[-1][name]) for name in ("planted", "scores", "references")]
-            if sizes != [config.canaries, config.canaries, config.references] or not (
-                found[-1]["run"] < config.runs
-            ):
+            expected = [config.canaries, config.canaries, config.references]
+            coins = setup.seeds.planted(found[-1]["run"], config.canaries).tolist()
+            if sizes != expected or found[-1]["run"] >= config.runs or found[-1]["planted"] != coins:
                 raise RefDPError(f"{where}: is no run of this audit; start a new one")
         if len({record["run"] for record in found}) != len(found):
             raise RefDPError(f"{SCORES}: a run stands there twice; start a new audit")

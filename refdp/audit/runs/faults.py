@@ -19,17 +19,23 @@ from refdp.samplers import Sampler, samplers
 HALF_NOISE, RECORD_TWICE, SHUFFLE_AS_POISSON = FAULTS = ("half-noise", "record-twice", "shuffle-as-poisson")
 
 
-def check_fault(fault: str | None, sampling: str, knows_batches: bool) -> None:
+def check_fault(fault: str | None, sampler: Sampler, knows_batches: bool) -> None:
     """Refuse what would not be a fault, or would be refuted for a reason that is none.
 
     Raises:
-        RefDPError: shuffle-as-poisson with another sampling, or with an adversary who knows the other records' batches:
-            under Poisson sampling they say nothing of the canary's, of a shuffled order they give its place away.
+        RefDPError: shuffle-as-poisson with another sampling, or with batches that hold everything, or with an adversary
+            who knows the other records' batches: under Poisson sampling they say nothing of the canary's, of a
+            shuffled order they give its place away.
     """
     if fault != SHUFFLE_AS_POISSON:
         return
-    if sampling != "poisson":
-        raise RefDPError(f"--fault {fault}: the ledger must say Poisson; leave --sampling {sampling} out")
+    if sampler.name != "poisson":
+        raise RefDPError(f"--fault {fault}: the ledger must say Poisson; leave --sampling {sampler.name} out")
+    if sampler.batch_size == sampler.dataset_size:
+        raise RefDPError(
+            f"--fault {fault}: every batch holds everything, shuffled or not, which is no fault; give a smaller "
+            "--batch-size"
+        )
     if knows_batches:
         raise RefDPError(
             f"--fault {fault}: this canary's adversary knows the other records' batches, which in a shuffled order "

@@ -25,6 +25,7 @@ from refdp.batches import cores
 from refdp.errors import RefDPError
 from refdp.models.memory import keep_freed_memory
 
+_ACCURACIES = 10  # runs whose test accuracy is told: it can take longer than training
 Record = dict[str, Any]
 StepListener = Callable[[int, int], None]
 """(step, steps) of a run that is under way in this process."""
@@ -38,7 +39,7 @@ def workers_of(config: AuditConfig) -> int:
 
 def planted_in(setup: Setup, run: int) -> np.ndarray:
     """The coins of a run, bool [canaries]."""
-    return setup.seeds.coins(run).random(setup.config.canaries) < 0.5
+    return setup.seeds.planted(run, setup.config.canaries)
 
 
 def trainer_of(setup: Setup, run: int) -> AuditTrainer:
@@ -83,7 +84,8 @@ def run_one(setup: Setup, run: int, listener: StepListener = lambda step, steps:
             listener(trainer.step, setup.plan.steps)
         white_box = config.scores == "white-box"
         scores = trainer.watch.scores() if white_box else minus_losses(trainer, setup.canary_records)
-        accuracy = None if setup.canary.alone else trainer.accuracy()
+        told = run < _ACCURACIES and not setup.canary.alone
+        accuracy = trainer.accuracy() if told else None
     if not np.isfinite(scores).all():
         raise RefDPError(
             f"run {run}: {int((~np.isfinite(scores)).sum())} of {len(scores)} canaries have no finite score: the "

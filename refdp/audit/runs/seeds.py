@@ -37,6 +37,10 @@ class Seeds:
         """Of the training, without privacy, that makes worst-case initial weights."""
         return self._streams(_WEIGHTS)
 
+    def planted(self, run: int, canaries: int) -> np.ndarray:
+        """The fair coins of a run, bool [canaries]."""
+        return self.coins(run).random(canaries) < 0.5
+
     def coins(self, run: int) -> np.random.Generator:
         """Which canaries a run plants."""
         return np.random.default_rng(self._sequence(_COINS, run))

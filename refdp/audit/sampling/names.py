@@ -16,7 +16,7 @@ from refdp.audit.sampling.structure import Epochs, epochs, period
 
 NAMES = {
     "poisson": "every record joins every step by a coin of its own",
-    "shuffle": "each record once an epoch, in batches of one size, in a new order each epoch",
+    "shuffle": "each record once an epoch, in a new order each, in batches of one size; an epoch ends with a batch",
     "fixed-order": "the same records in the same order again and again",
     "fixed-batches": "the same batches every epoch, in a new order",
     "without-replacement": "batches of one size, each drawn afresh",
@@ -42,6 +42,8 @@ def name_of(batches: Batches, evidence: dict[str, Evidence], level: float) -> Fo
 
     ``evidence``: of all statistics, by name; its e-values decide between names where no exact structure does.
     """
+    if not len(batches.indices):
+        return Found("other-rate", ("every batch is empty",))
     if batches.repeated:
         return Found(
             "with-replacement", (f"{batches.repeated} draws of a record that its batch had already",)

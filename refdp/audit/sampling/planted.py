@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -34,6 +35,7 @@ ASSUMES = (
 )
 _DRAWS, _SHARE = 10**7, 0.1
 """Of a simulation; and the part of the level that is spent on not knowing D."""
+_LARGEST = 1e75
 _ODD = 4.0  # standard errors of skewness or kurtosis that a Gaussian does not reach
 
 
@@ -86,6 +88,10 @@ def examine_planted(
             raise RefDPError(f"{len(values)} {kind} scores: at least 3 are needed for a variance")
         if not np.isfinite(values).all():
             raise RefDPError(f"{kind} scores: an infinite one has no variance; bound the scores")
+        if np.abs(values).max() > _LARGEST:
+            raise RefDPError(
+                f"{kind} scores: up to {np.abs(values).max():g}, whose square is no float64; scale them"
+            )
     noise = float(outside.std(ddof=1))
     mean_count = sample_rate * steps
     needed = math.sqrt(_ratio_needed(len(planted), len(outside), level) * mean_count / (1 - sample_rate))
@@ -146,11 +152,13 @@ class _Model:
         total = rng.binomial(self.planted * self.steps, self.rate, self._repetitions) / self.planted
         low = self._end(signal, total / self.mean_count, spent / 2, rng)
         high = -self._end(-signal, -total / self.mean_count, spent / 2, rng)
+        counts = partial(rng.binomial, self.steps, self.rate)
         small, large = (
-            self._ratios(max(end, 0.0), lambda shape: rng.binomial(self.steps, self.rate, shape), rng)
-            for end in (low, high)
+            None if math.isinf(end) else self._ratios(max(end, 0.0), counts, rng) for end in (low, high)
         )
-        return min(1.0, 2 * min(_p(small <= ratio), _p(large >= ratio)) + spent)
+        below = 1.0 if small is None else _p(small <= ratio)
+        above = 1.0 if large is None else _p(large >= ratio)
+        return min(1.0, 2 * min(below, above) + spent)
 
     def p_equally(self, signal: float, ratio: float, spent: float) -> float:
         """The same under shuffling, where a D of 0 makes ratios smallest. A ratio too small for shuffling says that
@@ -165,9 +173,11 @@ class _Model:
                 + rng.binomial(self.planted, self.cut, self._repetitions) / self.planted
             )
             high = -self._end(-signal, -total / self.mean_count, spent, rng)
-        found = self._ratios(max(high, 0.0), lambda shape: rng.random(shape) < self.cut, rng)
+        above = 1.0
+        if not math.isinf(high):
+            above = _p(self._ratios(max(high, 0.0), lambda shape: rng.random(shape) < self.cut, rng) >= ratio)
         small = float(fdtr(self.planted - 1, self.outside - 1, ratio))
-        return min(1.0, 2 * min(small, _p(found >= ratio)) + spent)
+        return min(1.0, 2 * min(small, above) + spent)
 
     @property
     def _repetitions(self) -> int:
@@ -175,7 +185,9 @@ class _Model:
 
     def _end(self, signal: float, growth: np.ndarray, spent: float, rng: np.random.Generator) -> float:
         """The D below which a signal as large as this has a chance of less than ``spent``: the simulated signal is
-        (D * growth + noise of both means) / standard deviation, so each draw gives the D that would just reach it."""
+        (D * growth + noise of both means) / standard deviation, so each draw gives the D that would just reach it.
+        Of a ``growth`` that is negative, -D is asked for. Infinite where a canary may well never have been drawn: no D
+        is too large then, and nothing is known that is unlikely at all of them."""
         noise = rng.standard_normal(len(growth)) * math.sqrt(1 / self.planted + 1 / self.outside)
         std = np.sqrt(rng.chisquare(self.outside - 1, len(growth)) / (self.outside - 1))
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -121,9 +122,38 @@ def repeats_after(batches: Batches, period: int) -> bool:
 
 
 def period(batches: Batches, longest: int) -> int | None:
-    """The smallest P up to ``longest`` such that every batch is the one P steps before; None where there is none."""
-    gaps = np.unique(batches.gap[(batches.gap > 0) & (batches.gap <= longest)])
-    return next((int(p) for p in gaps[:64] if repeats_after(batches, int(p))), None)
+    """The smallest P up to ``longest`` such that every batch is the one P steps before, as a set; None where there is
+    none. The longest border of the sequence of batches, by its failure function (Knuth, Morris, Pratt 1977)."""
+    known: dict[bytes, int] = {}
+    rows, cuts = batches.ascending, batches.offsets.tolist()
+    batch = [known.setdefault(rows[low:high].tobytes(), len(known)) for low, high in pairwise(cuts)]
+    border = [0] * len(batch)
+    for step in range(1, len(batch)):
+        length = border[step - 1]
+        while length and batch[step] != batch[length]:
+            length = border[length - 1]
+        border[step] = length + (batch[step] == batch[length])
+    found = len(batch) - border[-1]
+    return found if found <= longest else None
+
+
+def may_be_a_cycle(batches: Batches) -> bool:
+    """Whether a fixed list of distinct records, read again and again, may give these batches, wherever they are cut.
+
+    Two draws of a record that follow each other then stand L draws apart, L the same for all; each batch's own order
+    is not known, so steps s and t allow L from offsets[t] - offsets[s + 1] + 1 to offsets[t + 1] - offsets[s] - 1.
+    """
+    step, gap, offsets = batches.step, batches.gap, batches.offsets
+    again = (gap > 0) & (gap <= batches.steps)
+    late, soon = step[again], (step - gap)[again]
+    last = step[batches.next_gap > batches.steps]  # of records that never came again
+    low = max(
+        int((offsets[late] - offsets[soon + 1] + 1).max(initial=1)),
+        int((len(step) - offsets[last + 1] + 1).max(initial=1)),
+        int((batches.counts > 0).sum()),
+    )
+    high = int((offsets[late + 1] - offsets[soon] - 1).min(initial=batches.dataset_size))
+    return low <= high
 
 
 def _same_groups(batches: Batches, length: int, start: int) -> bool:

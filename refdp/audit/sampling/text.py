@@ -97,12 +97,22 @@ def notes(found: SamplerTest) -> list[str]:
         said.append("every batch is empty: nothing was drawn that could tell anything")
     elif found.claimed != "poisson":
         said.append("not refuted is not proven: its order may still be known to somebody")
-    if found.claimed == "poisson" and len(found.power) and any(p.steps_needed is None for p in found.power):
+    if found.claimed == "poisson" and len(batches.indices) and not found.power and len(said) == 0:
+        said.append(
+            "batches hold less than half a record, or more than all but half of one, on average: what other "
+            "samplers would have shown was not played"
+        )
+    if any(p.steps_needed is None and p.tried >= batches.steps for p in found.power):
         said.append("too few batches to tell some other samplers: record more steps")
     return said
 
 
 def _reach(power: Power, found: SamplerTest) -> str:
+    if power.steps_needed is None and power.tried < found.batches.steps:
+        return (
+            f"{power.sampler}: not told within {power.tried} steps, and no longer run was played: what these "
+            f"{found.batches.steps} steps say against it is not known"
+        )
     if power.steps_needed is None:
         return f"{power.sampler}: not told within {power.tried} steps; this run is no evidence against it"
     if power.steps_needed > found.batches.steps:

@@ -23,7 +23,7 @@ from refdp.audit.sampling.places import places
 from refdp.audit.sampling.power import Power, power
 from refdp.audit.sampling.repeats import repeats
 from refdp.audit.sampling.sizes import sizes
-from refdp.audit.sampling.structure import may_be_shuffled, period
+from refdp.audit.sampling.structure import may_be_a_cycle, may_be_shuffled, period
 from refdp.audit.sampling.weights import weights
 from refdp.validate import in_range, one_of, strictly_between
 
@@ -126,7 +126,8 @@ def _impossible(batches: Batches, claimed: str) -> str | None:
     size = batches.sizes
     if batches.repeated:
         at = int(batches.step[batches.gap == 0][0])
-        return f"step {at} drew a record twice, which {claimed} never does"
+        runs_on = " where every epoch ends with a batch" if claimed == "shuffle" else ""
+        return f"step {at} drew a record twice, which {claimed} never does{runs_on}"
     if claimed == "without-replacement" and (size != size[0]).any():
         odd = int(np.flatnonzero(size != size[0])[0])
         return (
@@ -134,7 +135,11 @@ def _impossible(batches: Batches, claimed: str) -> str | None:
         )
     again = batches.gap[batches.gap <= batches.steps]
     if claimed == "shuffle" and len(again) and not may_be_shuffled(batches):
-        return "no epochs of batches of one size in which each record is drawn once"
-    if claimed == "fixed-order" and len(again) and period(batches, batches.steps - 1) is None:
-        return "no period after which every batch comes again"
+        return (
+            "no epochs of batches of one size, each ending with a batch, in which each record is drawn once"
+        )
+    if claimed != "fixed-order" or not len(again) or may_be_a_cycle(batches):
+        return None
+    if period(batches, batches.steps - 1) is None:
+        return "no period after which every batch comes again, and no list of records read again and again"
     return None

@@ -55,5 +55,5 @@ class Scores:
 
     @property
     def independent(self) -> bool:
-        """Whether no two canaries come from one run."""
-        return self.runs == self.canaries
+        """Whether no two scores, those of references included, come from one run."""
+        return self.runs == self.canaries + len(self.references)

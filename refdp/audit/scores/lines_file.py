@@ -27,7 +27,7 @@ def read_lines(lines: Iterable[str]) -> Collected:
         RefDPError: naming the line, and the field in it.
     """
     found, runs = Collected(), Seen()
-    count = 0
+    count = filled = 0
     for number, line in enumerate(lines, start=1):
         try:
             record = parse(line)
@@ -37,12 +37,14 @@ def read_lines(lines: Iterable[str]) -> Collected:
             known_fields(record, _FIELDS)
             runs.add(_run(record, count))
             count += 1
+            before = len(found)
             classes(_split(record) if "scores" in record else record, found)
+            filled += len(found) > before
         except RefDPError as error:
             raise RefDPError(f"line {number}: {error}") from None
     if (again := runs.twice()) is not None:
         raise RefDPError(f"run {again + 1} of {count} has the name of a run before it; give each run once")
-    found.runs = max(1, count)
+    found.runs = max(1, filled)  # one without scores is none of theirs
     return found
 
 

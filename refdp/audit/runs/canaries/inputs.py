@@ -1,10 +1,14 @@
 """What canaries that are records share: the white-box adversary, who correlates releases with their gradients.
 
-At every step the adversary computes each canary's gradient at the step's weights, clipped by the run's rule, and the
-others' sum: of the records as they were added, and of the other planted canaries as they should have been. What is left
-of the release, o, holds the canary or does not; see ``likelihood``. Canaries that are records touch each other through
-the weights, and where a run adds more than declared, through the sum: they are not independent trials, and only the
-one-run estimators may treat many of one run.
+At every step the adversary computes each canary's gradient at the step's weights, clipped by the run's rule, and takes
+off the release what the records added, and what the other canaries add on average over coins and draws. What is left,
+o, holds the canary or does not; see ``likelihood``. With one canary a run the score is its log-likelihood ratio; with
+more, the others' coins are noise that is not accounted for, and it tells less.
+
+The others' true coins are not used: a score that looks at them is no function of what was released, and the one-run
+theorem, which needs that, fails. (Were all canaries the same record, every planted one would score a constant more than
+every one left out, however little leaks.) Canaries that are records touch each other through the weights too: they are
+not independent trials, and only the one-run estimators may treat many of one run.
 """
 
 from __future__ import annotations
@@ -51,11 +55,9 @@ class InputWatch(Watch):
     def saw(self, released: Array) -> None:
         trainer, canaries = self.trainer, len(self.trainer.planted)
         left = released - trainer.known
-        taken = np.zeros(canaries)
-        slots = trainer.drawn[trainer.drawn >= trainer.records] - trainer.records
-        taken[slots] = 1.0
-        taken *= trainer.planted
         everyone = np.arange(len(self._scores))
+        rate = participation(trainer.declared.sampler, trainer.drawn, trainer.records, len(everyone))
+        average = np.where(everyone < canaries, 0.5 * rate, 0.0)  # of each, what the release holds on average
         chunks = np.array_split(everyone, -(-len(everyone) * trainer.plan.network.size // _ROWS))
         precision = np.broadcast_to(trainer.precision(), left.shape)
         inner, squares, total = np.zeros(len(everyone)), np.zeros(len(everyone)), np.zeros_like(left)
@@ -64,12 +66,11 @@ class InputWatch(Watch):
             weighted = gradients * precision
             squares[some] = np.einsum("bd,bd->b", gradients, weighted)
             inner[some] = weighted @ left
-            own = np.where(some < canaries, taken[np.minimum(some, canaries - 1)], 0.0)
-            total += own @ gradients
-        for some in chunks if taken.any() else ():
+            total += average[some] @ gradients
+        for some in chunks if canaries > 1 else ():
             inner[some] -= (self._gradients(some).astype(np.float64) * precision) @ total
-        inner[:canaries] += taken * squares[:canaries]
-        rate = participation(trainer.declared.sampler, trainer.drawn, trainer.records, len(everyone))
+        if canaries > 1:
+            inner += average * squares  # a canary's own share stays
         self._scores += increment(inner, squares, rate)
 
     def scores(self) -> np.ndarray:
