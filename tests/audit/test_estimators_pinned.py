@@ -126,3 +126,14 @@ def test_planted_scores_whose_squares_overflow() -> None:
     scores = Scores(np.array([1e80, 2e80, 3e80, 4e80]), np.array([0.0, 1.0, 2.0, 3.0]))
     with pytest.raises(RefDPError, match="scale them"):
         examine_planted(scores, 0.1, 100)
+
+
+@pytest.mark.parametrize(("planted", "outside"), [(100, 100), (20, 1000), (50, 50)])
+def test_no_lot_is_lucky_with_scores_of_two_values(planted: int, outside: int) -> None:
+    """Right or wrong, 97 % right: lots frozen by the data refuted 8 to 20 % of sound runs at level 5 %."""
+    rng, found = np.random.default_rng(1), 0
+    tool = estimators.create("gdp", replicates=199)
+    for _ in range(100):
+        scores = Scores((rng.random(planted) < 0.97) * 1.0, (rng.random(outside) < 0.97) * 1.0)
+        found += bool(tool.estimate(scores, Design(1e-5)).epsilon)
+    assert found <= 5

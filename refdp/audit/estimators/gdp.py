@@ -15,7 +15,8 @@ that is at most k / (N + 1) <= 1 - confidence (Dwass 1957; Barnard 1963). No asy
 
 G1. If the run's trade-off curve is mu-GDP and scores are independent, epsilon exceeds the truth with a chance of at
     most 1 - confidence, over scores and replicates together.
-G2. A tie is no win, unless a lot that is blind to what a score belongs to made it one: see ``_order``.
+G2. A tie is no win: no lot is drawn that could be lucky. Scores of few values (right or wrong) show little here; losses
+    show more.
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ from refdp.audit.estimators import estimators
 from refdp.audit.estimators._answer import GAUSSIAN, assumptions, empty_class, refuse, too_few
 from refdp.audit.estimators._leak import mu_of
 from refdp.audit.estimators._mann_whitney import Replicates, wins
-from refdp.audit.estimators._order import untied
 from refdp.audit.estimators.base import Design, Estimate, Estimator
 from refdp.audit.scores import Scores
 from refdp.validate import whole
@@ -72,8 +72,7 @@ class Gdp(Estimator):
                 return _epsilon(float(more.gaps()[k - 1]), design)
 
             return refuse(self.name, too_few(best, design.confidence))
-        places = untied(scores, design.seed)
-        observed = wins(places.planted, places.outside)
+        observed = wins(scores.planted, scores.outside)
         mu = replicates.least(observed, k) if observed > replicates.at(0.0)[-k] else 0.0
         pairs = replicates.planted * replicates.outside
         details = {"auc": observed / pairs, "mu": max(mu, 0.0), "replicates": replicates.number}
@@ -86,8 +85,7 @@ class Gdp(Estimator):
         replicates, k = self._replicates(len(scores.planted), len(scores.outside), design)
         if empty_class(scores) or replicates.number > MOST:
             return False
-        places = untied(scores, design.seed)
-        return wins(places.planted, places.outside) > replicates.at(mu_of(claim, design.delta))[-k]
+        return wins(scores.planted, scores.outside) > replicates.at(mu_of(claim, design.delta))[-k]
 
     def typical(self, experiments: Sequence[Scores], design: Design) -> float:
         """The bound of the experiment whose U is the median."""
