@@ -3,6 +3,9 @@
 A rectifier whose input is 0 but for rounding, or two values that a pooling window finds equal, may go either way in
 single precision: then one sample's gradient jumps, whoever computes it. Such a sample tells nothing of the code. It is
 known by its own gradient, which jumps in float64 too when the weights are moved by their rounding.
+
+So is a sample predicted with such confidence that 1 - p is what rounding leaves of two numbers near 1: its gradient is
+tiny, and off by no more than a rounding of what it would be had the sample another label.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ NUDGE = 5e-7
 NUDGES = 12
 JUMP = 1e-5
 """A gradient that moves by no more than this jumps nowhere: the nudges move a smooth one by some of their own size."""
+FLOOR = 0.1
+"""In units of the tolerance, how far off a gradient may be relative to the same sample's at another label."""
 ROOM = 3.0
 """How many times its largest move a sample's gradient may be off."""
 MOST_LEFT_OUT = 1 / 3
@@ -52,8 +57,8 @@ def moves(view: StepView, which: np.ndarray) -> np.ndarray:
 
 
 def undecided(view: StepView, gaps: np.ndarray, tolerance: float) -> np.ndarray:
-    """Which samples [B] are off by more than ``tolerance``, and by no more than ROOM times what the nudges do to them;
-    none where they would be more than MOST_LEFT_OUT of the batch.
+    """Which samples [B] are off by more than ``tolerance``, and by no more than ROOM times what the nudges do to them
+    or than FLOOR allows; none where they would be more than MOST_LEFT_OUT of the batch.
 
     Args:
         gaps: [B], relative to the norms of refdp's gradients.
@@ -63,7 +68,21 @@ def undecided(view: StepView, gaps: np.ndarray, tolerance: float) -> np.ndarray:
     if len(off) and len(off) <= MOST_LEFT_OUT * len(gaps):
         moved = moves(view, off)
         found[off] = (moved > JUMP) & (gaps[off] <= ROOM * moved)
+        found[off] |= gaps[off] <= FLOOR * tolerance * _at_another_label(view, off)
     return found
+
+
+def _at_another_label(view: StepView, which: np.ndarray) -> np.ndarray:
+    """Norms of these samples' gradients with the next label, relative to their own: [len(which)]."""
+    step, network, reference = view.step, view.network, view.reference
+    assert network is not None
+    assert reference is not None
+    assert step.x is not None
+    assert step.y is not None
+    labels = (step.y[which] + 1) % network.num_classes
+    other = per_sample_gradients(network, step.params, inputs(network, step.x[which], view.meta), labels)
+    with np.errstate(all="ignore"):
+        return norms_of(other) / norms_of({name: values[which] for name, values in reference.items()})
 
 
 def gaps(found: Arrays, expected: Arrays) -> np.ndarray:
