@@ -14,7 +14,8 @@ U_r(mu) < U <= U*(mu) for at least N - k + 1 of the N; as U* and the U_r are exc
 that is at most k / (N + 1) <= 1 - confidence (Dwass 1957; Barnard 1963). No asymptotics enter.
 
 G1. If the run's trade-off curve is mu-GDP and scores are independent, epsilon exceeds the truth with a chance of at
-    most 1 - confidence, over scores and replicates together.
+    most 1 - confidence, over scores and replicates together. Given one seed's replicates the chance is a draw from
+    Beta(k, N + 1 - k): .05 +- .007 at N = 999.
 G2. A tie is no win: no lot is drawn that could be lucky. Scores of few values (right or wrong) show little here; losses
     show more.
 """

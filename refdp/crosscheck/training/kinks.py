@@ -57,18 +57,20 @@ def moves(view: StepView, which: np.ndarray) -> np.ndarray:
 
 
 def undecided(view: StepView, gaps: np.ndarray, tolerance: float) -> np.ndarray:
-    """Which samples [B] are off by more than ``tolerance``, and by no more than ROOM times what the nudges do to them
-    or than FLOOR allows; none where they would be more than MOST_LEFT_OUT of the batch.
+    """Which samples [B] are off by more than ``tolerance``, and by no more than FLOOR allows, or ROOM times what the
+    nudges do to them; of the second kind none where they would be more than MOST_LEFT_OUT of the batch.
 
     Args:
         gaps: [B], relative to the norms of refdp's gradients.
     """
     found = np.zeros(len(gaps), dtype=bool)
     off = np.flatnonzero(np.isfinite(gaps) & (gaps > tolerance))
+    if len(off):
+        found[off] = gaps[off] <= FLOOR * tolerance * _at_another_label(view, off)
+    off = off[~found[off]]
     if len(off) and len(off) <= MOST_LEFT_OUT * len(gaps):
         moved = moves(view, off)
         found[off] = (moved > JUMP) & (gaps[off] <= ROOM * moved)
-        found[off] |= gaps[off] <= FLOOR * tolerance * _at_another_label(view, off)
     return found
 
 
